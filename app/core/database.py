@@ -1,0 +1,207 @@
+"""The database: engine, transactions, and everything in which SQLite and PostgreSQL differ."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.core.errors import StorageUnavailableError
+
+Insert = sqlite.Insert | postgresql.Insert
+
+# Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
+_PATIENCE = 5
+
+
+class Database:
+    """Transactions on one database. Threads share it; processes each make their own.
+
+    Every new connection first proves that it reaches a migrated database whose fingerprints were
+    made with our key: with another key every suppressed number would look reachable.
+    """
+
+    def __init__(self, url: str, fingerprint_key: str) -> None:
+        self.engine = make_engine(url)
+        self._check_value = fingerprint_check(fingerprint_key)
+        sa.event.listen(self.engine, "connect", self._verify)
+        self._reading = _without_transactions(self.engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, durable when the block ends; rolled back if it raises.
+
+        Raises StorageUnavailableError when the database can't be reached.
+        """
+        with _translated_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """For reading only: each statement sees what is committed at that moment."""
+        with _translated_errors(), self._reading.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _verify(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute("SELECT fingerprint_check FROM installation")
+            row = cursor.fetchone()
+        except Exception as error:
+            connection.rollback()
+            if "installation" in str(error):
+                raise StorageUnavailableError(
+                    "the database is not prepared: run `optout migrate`"
+                ) from error
+            raise
+        finally:
+            cursor.close()
+        connection.rollback()
+        if row is None or not hmac.compare_digest(row[0], self._check_value):
+            raise StorageUnavailableError(
+                "FINGERPRINT_KEY is not the key this database was made with: suppressed numbers "
+                "would not be recognised. Set the original key"
+            )
+
+
+def fingerprint_check(key: str) -> str:
+    """What the database keeps to recognise the key by, without revealing it."""
+    return hmac.digest(key.encode(), b"fingerprint check", hashlib.sha256).hex()
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise StorageUnavailableError("the database can't be reached") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailableError("the connection to the database broke") from error
+        raise
+
+
+def make_engine(url: str) -> Engine:
+    """An engine whose errors never show parameters: those are numbers and texts of people."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite_engine(url)
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=16,
+        pool_timeout=_PATIENCE,
+        pool_use_lifo=True,
+        connect_args={
+            "connect_timeout": _PATIENCE,
+            "options": f"-c lock_timeout={_PATIENCE}s -c timezone=UTC",
+        },
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=16,
+        pool_timeout=_PATIENCE,
+        connect_args={"timeout": _PATIENCE},
+    )
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    # The driver must not open transactions by itself: _begin_immediate does, so that a
+    # transaction that reads and then writes can't find that another one came between.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    if not connection.get_execution_options().get("reading"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _without_transactions(engine: Engine) -> Engine:
+    """For single reading statements: no BEGIN and ROLLBACK around them, no lock in SQLite."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(reading=True)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def insert(connection: Connection, model: type[Any]) -> Insert:
+    """An INSERT that knows ON CONFLICT, which both dialects have and SQL's common part lacks."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(model)
+    return postgresql.insert(model)
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware time in UTC on both databases; a naive one is refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times must be aware")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def append_only_ddl(
+    dialect: str, table: str, kept: tuple[str, ...], may_blank: tuple[str, ...]
+) -> list[str]:
+    """Statements after which rows of `table` can't be deleted, nor their `kept` columns changed.
+
+    The columns in `may_blank` can be set to NULL, and to nothing else: erasure blanks the person,
+    not the fact. For migrations.
+    """
+    unblanked = " OR ".join(f"NEW.{column} IS NOT NULL" for column in may_blank)
+    if dialect == "sqlite":
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        return [
+            f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} ON {table} {refuse}",
+            f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} ON {table} "
+            f"WHEN {unblanked} {refuse}",
+            f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {refuse}",
+        ]
+    function = f"{table}_append_only()"
+    trigger = f"ON {table} FOR EACH ROW"
+    return [
+        f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {trigger} "
+        f"EXECUTE FUNCTION {function}",
+        f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {trigger} "
+        f"WHEN ({unblanked}) EXECUTE FUNCTION {function}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE {trigger} EXECUTE FUNCTION {function}",
+    ]

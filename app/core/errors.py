@@ -1,0 +1,91 @@
+"""What can go wrong, by meaning. An error carries the fact that decides what happens next."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a number must not get a message now: a closed list, the same at every door."""
+
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+    UNCONFIRMED = "unconfirmed"
+    CONSENT_EXPIRED = "consent_expired"
+    OTHER_CHANNEL = "other_channel"
+    UNDER_REVIEW = "under_review"
+    QUIET_HOURS = "quiet_hours"
+    INVALID_NUMBER = "invalid_number"
+    UNKNOWN_PROGRAM = "unknown_program"
+
+
+EXPLANATIONS: dict[Reason, str] = {
+    Reason.SUPPRESSED: "the person has opted out",
+    Reason.NO_CONSENT: "no consent to marketing is recorded for this number",
+    Reason.UNCONFIRMED: "the consent has not been confirmed by code yet",
+    Reason.CONSENT_EXPIRED: "the consent has expired",
+    Reason.OTHER_CHANNEL: "the person chose another channel",
+    Reason.UNDER_REVIEW: "a possible opt-out waits for a person to decide",
+    Reason.QUIET_HOURS: "it is outside the hours in which messages may be sent",
+    Reason.INVALID_NUMBER: "this is not a telephone number that can be texted",
+    Reason.UNKNOWN_PROGRAM: "there is no such program",
+}
+
+
+class GatewayError(Exception):
+    """The root of all errors of this product."""
+
+
+class InvalidInputError(GatewayError):
+    """What was given can't be used; the text says what was wrong and what to do.
+
+    Never put a telephone number or a message text in it: it leaves the house.
+    """
+
+
+class InvalidNumberError(InvalidInputError):
+    """Not a telephone number that can be texted."""
+
+    reason = Reason.INVALID_NUMBER
+
+
+class NotSentError(GatewayError):
+    """The gate, or the provider, did not let the message through. Nothing was sent."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"not sent: {EXPLANATIONS[reason]}")
+        self.reason = reason
+
+
+class IdempotencyConflictError(InvalidInputError):
+    """The same idempotency key came with a different message."""
+
+
+class StorageUnavailableError(GatewayError):
+    """The database can't be reached, or is not the one it should be: try again later."""
+
+
+class ProviderError(GatewayError):
+    """The provider did not take the message.
+
+    `code` is the provider's own error code, `status` its HTTP status (both 0 when there is none),
+    `permanent` says whether the same message can ever be taken.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, status: int = 0, permanent: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.permanent = permanent
+
+
+class ProviderOptedOutError(ProviderError):
+    """The provider holds an opt-out that we did not know of (Twilio: 21610)."""
+
+    def __init__(self, message: str, *, code: int, status: int) -> None:
+        super().__init__(message, code=code, status=status, permanent=True)
+
+
+class ProviderOutcomeUnknownError(ProviderError):
+    """The request left and no answer came: the message may or may not be on its way."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)

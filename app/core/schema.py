@@ -1,0 +1,56 @@
+"""Brings a database to the current schema, and tells whether it is there."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from app.core.database import Database, fingerprint_check, insert, make_engine
+from app.core.models import Installation, Program
+
+DEFAULT_PROGRAM = "default"
+
+
+def migrate(url: str, fingerprint_key: str, brand: str) -> None:
+    """Prepare an empty database or bring an older one up to date; safe to run at any time, twice.
+
+    Raises sqlalchemy's OperationalError when the database can't be reached.
+    """
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Two hosts may release at once: the second waits and finds nothing left to do.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(21610)")
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        _furnish(connection, fingerprint_key, brand)
+    engine.dispose()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database has exactly the schema this code was written for."""
+    with database.read() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    return revision == ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "app:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _furnish(connection: Connection, fingerprint_key: str, brand: str) -> None:
+    """What a new database has from the start: the mark of its key, and one program."""
+    installed = sa.select(Installation.id)
+    if connection.execute(installed).first() is None:
+        check = fingerprint_check(fingerprint_key)
+        connection.execute(sa.insert(Installation).values(id=1, fingerprint_check=check))
+    program = {"slug": DEFAULT_PROGRAM, "name": brand, "created_at": datetime.now(UTC)}
+    connection.execute(insert(connection, Program).values(program).on_conflict_do_nothing())
