@@ -1,30 +1,46 @@
 """The one entry: a text in, its meaning out."""
 
+from app.core.language.grammar import MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import Words, plain, words_of
+from app.core.language.quoting import own_words
 from app.core.language.spelling import Spelling
-from app.core.language.tables import COURTESY, EVERYTHING, KEYWORDS, TABLES_VERSION
+from app.core.language.tables import COURTESY, EVERYTHING, KEYWORDS, TABLES, TABLES_VERSION
 from app.core.language.whole import whole_message
 
 # Characters that are read. Twilio joins the parts of a long message up to 1,600; what stands
 # behind that is not a person's answer to a text message.
 READ_LIMIT = 2_000
 
-_SINGLE = {p[0] for p in (*EVERYTHING, *COURTESY) if len(p) == 1 and len(p[0]) > 1}
+_GRAMMARS = tuple(Grammar(table) for table in TABLES if "words" in table.data)
+_KNOWN = LEXICON.words().union(*(grammar.vocabulary for grammar in _GRAMMARS))
+_BESIDE_STOP = {p[0] for p in (*EVERYTHING, *COURTESY) if len(p) == 1 and len(p[0]) > 1}
 _SPELLING = Spelling(
-    LEXICON.words(),
+    _KNOWN,
     frozenset(p[0] for p, k in KEYWORDS.items() if len(p) == 1 and k.intent is Intent.OPT_OUT),
-    frozenset(_SINGLE | {"it", "this", "now", "please"}),
+    frozenset(_BESIDE_STOP | {"it", "this", "now", "please"}),
 )
 
 
 def classify(text: str) -> Meaning:
     """Understand a text. Any text is answered; nothing is raised."""
-    read = plain(text[:READ_LIMIT])
-    words = words_of(read)
+    own = own_words(text[:READ_LIMIT])
+    if own.reaction:
+        return Meaning(Intent.NONE, "reaction", TABLES_VERSION)
+    words = words_of(plain(own.text))
     words = Words(_SPELLING.corrected(words.tokens), words.shouted)
-    found = whole_message(words)
-    if found is not None:
-        return found
-    return Meaning(Intent.NONE, "no_rule", TABLES_VERSION)
+    return whole_message(words) or phrases(words)
+
+
+def phrases(words: Words) -> Meaning:
+    """Look for what the words ask, in the languages that know most of them first."""
+    present = frozenset(words.tokens)
+    concerned = [(g.concerns(present), g) for g in _GRAMMARS]
+    review = False
+    for _, grammar in sorted((pair for pair in concerned if pair[0]), key=lambda pair: -pair[0]):
+        for section, rule in grammar.rules(words.tokens):
+            if section == MEANT:
+                return Meaning(Intent.OPT_OUT, rule, TABLES_VERSION, grammar.language)
+            review = review or section == UNCLEAR
+    return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)

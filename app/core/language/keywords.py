@@ -86,6 +86,7 @@ class Cover:
     keywords: list[Keyword] = field(default_factory=list)
     roles: set[Role] = field(default_factory=set)
     languages: list[str] = field(default_factory=list)
+    around: set[str | None] = field(default_factory=set)
     topic: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -122,6 +123,8 @@ def _note(found: Cover, phrase: Phrase, entries: list[Entry]) -> None:
     found.roles.update(set() if keywords else roles)
     found.languages += [language for language in roles.values() if language]
     found.keywords += keywords
+    if Role.AROUND in roles and not keywords:
+        found.around.add(roles[Role.AROUND])
     if Role.PROGRAM in roles:
         found.topic += phrase
 

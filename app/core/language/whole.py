@@ -48,6 +48,9 @@ def opt_out(words: Words, found: Cover) -> Meaning | None:
         if beside or "?" in words.tokens or found.numbers:
             return None
         return Meaning(Intent.OPT_OUT, "everyday_keyword", TABLES_VERSION, found.language())
+    spoken = {k.language for k in outs}
+    if None not in spoken and found.around - spoken - {None}:
+        return None
     topic = " ".join([*found.topic, *found.numbers]) or None
     return Meaning(Intent.OPT_OUT, "keyword", TABLES_VERSION, found.language(), topic=topic)
 
