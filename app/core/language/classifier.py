@@ -1,6 +1,9 @@
 """The one entry: a text in, its meaning out."""
 
-from app.core.language.grammar import MEANT, UNCLEAR, Grammar
+from dataclasses import replace
+
+from app.core.language.clauses import Clauses
+from app.core.language.grammar import MEANT, NOT_MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import Words, plain, words_of
@@ -22,6 +25,11 @@ _SPELLING = Spelling(
     frozenset(_BESIDE_STOP | {"it", "this", "now", "please"}),
 )
 
+_CLAUSES = Clauses(
+    frozenset().union(*(grammar.words("context") for grammar in _GRAMMARS)),
+    frozenset().union(*(grammar.vocabulary for grammar in _GRAMMARS)),
+)
+
 
 def classify(text: str) -> Meaning:
     """Understand a text. Any text is answered; nothing is raised."""
@@ -29,7 +37,7 @@ def classify(text: str) -> Meaning:
     if own.reaction:
         return Meaning(Intent.NONE, "reaction", TABLES_VERSION)
     words = words_of(plain(own.text))
-    words = Words(_SPELLING.corrected(words.tokens), words.shouted)
+    words = replace(words, tokens=_SPELLING.corrected(words.tokens))
     return whole_message(words) or phrases(words)
 
 
@@ -37,10 +45,13 @@ def phrases(words: Words) -> Meaning:
     """Look for what the words ask, in the languages that know most of them first."""
     present = frozenset(words.tokens)
     concerned = [(g.concerns(present), g) for g in _GRAMMARS]
-    review = False
+    review = explained = False
     for _, grammar in sorted((pair for pair in concerned if pair[0]), key=lambda pair: -pair[0]):
         for section, rule in grammar.rules(words.tokens):
             if section == MEANT:
                 return Meaning(Intent.OPT_OUT, rule, TABLES_VERSION, grammar.language)
+            explained = explained or section == NOT_MEANT
             review = review or section == UNCLEAR
+    if not explained and (found := _CLAUSES.meaning(words)):
+        return found
     return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)

@@ -53,6 +53,10 @@ class Grammar:
         """Every word that a phrase or a class names."""
         return frozenset(self._characters)
 
+    def words(self, name: str) -> frozenset[str]:
+        """Return the words of a class; none where the language has no such class."""
+        return frozenset(self._classes.get(name, ()))
+
     def concerns(self, tokens: frozenset[str]) -> int:
         """Return how many of a text's words this language's phrases know; 0 without a telling one."""
         if self._telling.isdisjoint(tokens):

@@ -55,11 +55,13 @@ _MARK_OF = {
 class Words:
     """The words of a text in order, with the marks (of MARKS) that part its clauses.
 
-    `tokens` holds both, lower case and without accents; `shouted` the words in capitals.
+    `tokens` holds both, lower case and without accents; `shouted` the words in capitals, `named`
+    those that begin with one.
     """
 
     tokens: tuple[str, ...]
     shouted: frozenset[str]
+    named: frozenset[str]
 
 
 def plain(text: str) -> str:
@@ -106,6 +108,7 @@ def words_of(text: str) -> Words:
     """Part a plain text into words and marks."""
     tokens: list[str] = []
     shouted: set[str] = set()
+    named: set[str] = set()
     end = 0
     for found in _WORD.finditer(text):
         if tokens and (mark := _mark(text[end : found.start()])):
@@ -113,11 +116,12 @@ def words_of(text: str) -> Words:
         end = found.end()
         parts = _parts(found[0])
         tokens += parts
-        if found[0].isupper():
-            shouted.update(parts)
+        if found[0][0].isupper():
+            named.update(parts)
+            shouted.update(parts if found[0].isupper() else ())
     if tokens and (mark := _mark(text[end:].rstrip())):
         tokens.append(mark)
-    return Words(tuple(tokens), frozenset(shouted))
+    return Words(tuple(tokens), frozenset(shouted), frozenset(named))
 
 
 def _parts(word: str) -> list[str]:

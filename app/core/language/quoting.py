@@ -12,7 +12,7 @@ _ORIGINAL_BEGINS = re.compile(
     r"""^\s*(?:>
     |-{2,}\s*(?:original|forwarded|messaggio|mensaje|mensagem|message|urspr|weitergeleitete|inoltrat)
     |_{5,}\s*$
-    |(?:on|il|il\ giorno|el|le|am|em|no\ dia)\b.{4,80}
+    |(?:on|il|il\ giorno|el|le|am|em|no\ dia)\b[\s\S]{4,120}?
      (?:wrote|ha\ scritto|escribi(?:ó|o)|a\ (?:é|e)crit|schrieb.{0,40}|escreveu)\s*:\s*$
     |(?:from|da|von|de)\s?:\s.{1,80}$)""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
@@ -52,16 +52,16 @@ def own_words(text: str) -> OwnWords:
     if _REACTION.match(text):
         return OwnWords("", reaction=True)
     if original := _ORIGINAL_BEGINS.search(text):
-        before = text[: original.start()]
-        # Own words may also stand below the original; they are the lines that are no quotation.
-        below = [line for line in text[original.end() :].splitlines()[1:] if _is_own(line)]
-        text = before if before.strip() or ">" not in original[0] else "\n".join(below)
+        text = text[: original.start()].strip() or _below(text)
     without = _QUOTATION.sub(_shortened, text)
     return OwnWords(without if any(char.isalnum() for char in without) else text)
 
 
-def _is_own(line: str) -> bool:
-    return not line.lstrip().startswith(">")
+def _below(text: str) -> str:
+    """Return what stands under an original whose lines are marked as such; else nothing."""
+    lines = text.splitlines()
+    quoted = [i for i, line in enumerate(lines) if line.lstrip().startswith(">")]
+    return "\n".join(lines[quoted[-1] + 1 :]) if quoted else ""
 
 
 def _shortened(quotation: re.Match[str]) -> str:

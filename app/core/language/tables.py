@@ -22,11 +22,16 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """One entry of the keyword tables. `everyday` words count only as the whole message."""
+    """One entry of the keyword tables.
+
+    `everyday` words count only as the whole message; `verb` ones, a verb for other things as well
+    (stop the car), only with something beside them that is about messages.
+    """
 
     intent: Intent
     language: str | None
     everyday: bool = False
+    verb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,11 @@ _GRADES = {
 def _keywords() -> dict[Phrase, Keyword]:
     found: dict[Phrase, Keyword] = {}
     for table in TABLES:
+        verbs = set(table.phrases("keywords", "verbs"))
         for key, (intent, everyday) in _GRADES.items():
             for phrase in table.phrases("keywords", key):
-                found.setdefault(phrase, Keyword(intent, table.language, everyday))
+                verb = phrase in verbs
+                found.setdefault(phrase, Keyword(intent, table.language, everyday, verb))
     return found
 
 
