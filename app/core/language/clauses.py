@@ -81,7 +81,4 @@ def _asks(found: Cover) -> bool:
 
 def _unmistakable(found: Cover) -> bool:
     """Whether a keyword is there that is no everyday verb besides."""
-    return any(
-        keyword.intent is Intent.OPT_OUT and not keyword.everyday and not keyword.verb
-        for keyword in found.keywords
-    )
+    return any(keyword.unmistakable for keyword in found.keywords)

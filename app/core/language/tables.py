@@ -24,14 +24,14 @@ Phrase = tuple[str, ...]
 class Keyword:
     """One entry of the keyword tables.
 
-    `everyday` words count only as the whole message; `verb` ones, a verb for other things as well
-    (stop the car), only with something beside them that is about messages.
+    `everyday` words count only as the whole message. `unmistakable` ones are a request wherever
+    they are a clause; the rest (stop, cancel) need words about messages beside them.
     """
 
     intent: Intent
     language: str | None
     everyday: bool = False
-    verb: bool = False
+    unmistakable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ _GRADES = {
 def _keywords() -> dict[Phrase, Keyword]:
     found: dict[Phrase, Keyword] = {}
     for table in TABLES:
-        verbs = set(table.phrases("keywords", "verbs"))
+        unmistakable = set(table.phrases("keywords", "unmistakable"))
         for key, (intent, everyday) in _GRADES.items():
             for phrase in table.phrases("keywords", key):
-                verb = phrase in verbs
-                found.setdefault(phrase, Keyword(intent, table.language, everyday, verb))
+                sure = phrase in unmistakable
+                found.setdefault(phrase, Keyword(intent, table.language, everyday, sure))
     return found
 
 
