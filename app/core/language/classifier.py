@@ -25,9 +25,14 @@ _SPELLING = Spelling(
     frozenset(_BESIDE_STOP | {"it", "this", "now", "please"}),
 )
 
+# The rule of texts that a machine wrote: all of the text is its own then.
+AUTOMATIC = "automatic"
+# A language that knows less than this share of what the best one knows is not the text's.
+_SHARE = 0.5
 _CLAUSES = Clauses(
     frozenset().union(*(grammar.words("context") for grammar in _GRAMMARS)),
     frozenset().union(*(grammar.vocabulary for grammar in _GRAMMARS)),
+    frozenset().union(*(grammar.words("things") for grammar in _GRAMMARS)),
 )
 
 
@@ -44,14 +49,22 @@ def classify(text: str) -> Meaning:
 def phrases(words: Words) -> Meaning:
     """Look for what the words ask, in the languages that know most of them first."""
     present = frozenset(words.tokens)
-    concerned = [(g.concerns(present), g) for g in _GRAMMARS]
     review = explained = False
-    for _, grammar in sorted((pair for pair in concerned if pair[0]), key=lambda pair: -pair[0]):
+    for grammar in concerned(present):
         for section, rule in grammar.rules(words.tokens):
             if section == MEANT:
                 return Meaning(Intent.OPT_OUT, rule, TABLES_VERSION, grammar.language)
+            if rule == AUTOMATIC:
+                return Meaning(Intent.NONE, rule, TABLES_VERSION, grammar.language)
             explained = explained or section == NOT_MEANT
             review = review or section == UNCLEAR
     if not explained and (found := _CLAUSES.meaning(words)):
         return found
     return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)
+
+
+def concerned(present: frozenset[str]) -> list[Grammar]:
+    """Return the languages that know most of the words, leaving out those that know few."""
+    known = sorted(((g.concerns(present), n) for n, g in enumerate(_GRAMMARS)), reverse=True)
+    enough = known[0][0] * _SHARE
+    return [_GRAMMARS[n] for count, n in known if count and count >= enough]

@@ -15,18 +15,53 @@ Every repetition is bounded, so that a search takes time in proportion to the te
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from app.core.language.normalise import MARKS
 from app.core.language.tables import Table, expanded
 
 _ELEMENT = re.compile(r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+")
+_PART = re.compile(r"\{([a-z_]+)\}")
+_OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
 _FIRST_CHARACTER = 0xE000
 _UNKNOWN = "x"
 _NUMBER = "0"
 _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace(".", r"\.")
 # The sections of a language's file that hold phrases, in the order in which they are tried.
 NOT_MEANT, MEANT, UNCLEAR = "not_meant", "phrases", "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One phrase. A text without a word of each of the `needs` cannot hold it: no search then."""
+
+    rule: str
+    expression: re.Pattern[str]
+    needs: tuple[frozenset[str], ...]
+
+
+class Index:
+    """The patterns of a section, found by the rarest of their words that a text has."""
+
+    def __init__(self, patterns: Iterable[Pattern], common: frozenset[str]) -> None:
+        self._patterns = tuple(patterns)
+        self._always = [n for n, pattern in enumerate(self._patterns) if not pattern.needs]
+        self._by_character: dict[str, list[int]] = {}
+        for number, pattern in enumerate(self._patterns):
+            rarest = min(pattern.needs, key=lambda need: len(need & common), default=frozenset())
+            for character in rarest:
+                self._by_character.setdefault(character, []).append(number)
+
+    def candidates(self, present: frozenset[str]) -> Iterator[Pattern]:
+        """Yield, in their order, the patterns that a text with these characters could hold."""
+        numbers = set(self._always)
+        for character in present:
+            numbers.update(self._by_character.get(character, ()))
+        for number in sorted(numbers):
+            pattern = self._patterns[number]
+            if not any(need.isdisjoint(present) for need in pattern.needs):
+                yield pattern
 
 
 class Grammar:
@@ -42,8 +77,9 @@ class Grammar:
         for words in self._classes.values():
             for word in words:
                 self._character(word)
-        self._searches = {
-            section: self._compiled(table.data.get(section, {}))
+        common = frozenset().union(*(self._class(name) for name in ("soft", "and", "not", "want")))
+        self._patterns = {
+            section: Index(self._compiled(table.data.get(section, {})), common)
             for section in (NOT_MEANT, MEANT, UNCLEAR)
         }
         self._telling = frozenset(self._characters).difference(self._classes["soft"])
@@ -66,17 +102,16 @@ class Grammar:
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield the phrases found as (section, rule). What is explained away is not found again."""
         text = "".join(self._encoded(token) for token in tokens)
-        explained: list[str] = []
-
-        def blank(found: re.Match[str]) -> str:
-            explained.append(str(found.lastgroup))
-            return _UNKNOWN * len(found[0])
-
-        text = self._searches[NOT_MEANT].sub(blank, text)
-        yield from ((NOT_MEANT, rule) for rule in explained)
+        present = frozenset(text)
+        for pattern in self._patterns[NOT_MEANT].candidates(present):
+            text, times = pattern.expression.subn(_blank, text)
+            if times:
+                yield NOT_MEANT, pattern.rule
         for section in (MEANT, UNCLEAR):
-            if found := self._searches[section].search(text):
-                yield section, str(found.lastgroup)
+            for pattern in self._patterns[section].candidates(present):
+                if pattern.expression.search(text):
+                    yield section, pattern.rule
+                    break
 
     def _encoded(self, token: str) -> str:
         if token in MARKS:
@@ -87,39 +122,88 @@ class Grammar:
         new = chr(_FIRST_CHARACTER + len(self._characters))
         return self._characters.setdefault(word, new)
 
-    def _compiled(self, rules: Mapping[str, str]) -> re.Pattern[str]:
-        alternatives = (
-            f"(?P<{rule}>{'|'.join(self._expression(p) for p in _patterns(written))})"
-            for rule, written in rules.items()
-        )
-        return re.compile("|".join(alternatives) or r"(?!)")
+    def _compiled(self, rules: Mapping[str, str]) -> Iterator[Pattern]:
+        for rule, written in rules.items():
+            for line in _patterns(written):
+                phrase = _PART.sub(self._part, line)
+                expression = re.compile(_ELEMENT.sub(self._element, phrase))
+                yield Pattern(rule, expression, tuple(self._needs(phrase)))
 
-    def _expression(self, pattern: str) -> str:
-        return _ELEMENT.sub(self._element, pattern)
+    def _part(self, found: re.Match[str]) -> str:
+        """Put a named part in place of its name; classes stay."""
+        part = self._parts.get(found[1])
+        return found[0] if part is None else f"({_PART.sub(self._part, part)})"
 
     def _element(self, found: re.Match[str]) -> str:
-        if name := found["name"]:
-            if name in self._parts:
-                return f"(?:{self._expression(self._parts[name])})"
-            return f"[{self._characters_of(name)}]"
-        if word := found["word"]:
-            return self._character(word)
+        if found["name"] or found["word"]:
+            return f"[{''.join(sorted(self._meant_by(found)))}]"
         if sign := found["sign"]:
             return self._sign(sign)
         return "(?:" if found[0] == "(" else ""
 
+    def _meant_by(self, found: re.Match[str]) -> frozenset[str]:
+        """Return the characters of a class or of a word."""
+        if found["word"]:
+            return frozenset(self._character(found["word"]))
+        return self._class(found["name"])
+
+    def _class(self, name: str) -> frozenset[str]:
+        return frozenset(self._characters[word] for word in self._classes[name])
+
     def _sign(self, sign: str) -> str:
-        soft = self._characters_of("soft")
+        soft, joining = "".join(sorted(self._class("soft"))), "".join(sorted(self._class("and")))
         return {
             "~": f"[{soft},]{{0,5}}",
             "_": f"[^{_MARKS}]",
-            ";": f"(?=[{soft},]{{0,6}}(?:[{_MARKS}{self._characters_of('and')}]|\\Z))",
+            ";": f"(?=[{soft},]{{0,6}}(?:[{_MARKS}{joining}]|\\Z))",
             "^": f"(?<![^{_MARKS}])",
             "$": f"(?=[{_MARKS}]|\\Z)",
         }[sign]
 
-    def _characters_of(self, name: str) -> str:
-        return "".join(self._characters[word] for word in self._classes[name])
+    def _needs(self, phrase: str) -> Iterator[frozenset[str]]:
+        """Yield sets of characters of each of which the phrase cannot do without one."""
+        at = 0
+        while at < len(phrase):
+            end = _end_of_group(phrase, at) if phrase[at] == "(" else 0
+            element = _ELEMENT.match(phrase, at)
+            after = end or (element.end() if element else at + 1)
+            if not _OPTIONAL.match(phrase, after):
+                if end and not phrase.startswith("(?", at):
+                    yield from self._needs_of_one(phrase[at + 1 : end - 1])
+                elif element and (element["name"] or element["word"]):
+                    yield self._meant_by(element)
+            at = after
+
+    def _needs_of_one(self, group: str) -> Iterator[frozenset[str]]:
+        """Yield what a group needs whichever of its alternatives is there."""
+        each = [list(self._needs(alternative)) for alternative in _alternatives(group)]
+        if all(each):
+            yield frozenset().union(*(min(needs, key=len) for needs in each))
+
+
+def _blank(found: re.Match[str]) -> str:
+    return _UNKNOWN * len(found[0])
+
+
+def _end_of_group(phrase: str, start: int) -> int:
+    depth = 0
+    for at in range(start, len(phrase)):
+        depth += {"(": 1, ")": -1}.get(phrase[at], 0)
+        if depth == 0:
+            return at + 1
+    raise ValueError(f"a bracket is not closed in the phrase: {phrase}")
+
+
+def _alternatives(group: str) -> list[str]:
+    found = [""]
+    depth = 0
+    for char in group:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "|" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += char
+    return found
 
 
 def _patterns(written: str) -> Iterator[str]:

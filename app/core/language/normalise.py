@@ -28,7 +28,8 @@ _PLAIN = str.maketrans(_LOOK_ALIKES | _SMALL_CAPITALS | _OTHER_LETTERS | _QUOTES
 # What marks a letter that a wrong character set has lost, as in "pi\ufffd" and "d?sabonner".
 LOST = "\ufffd"
 
-_WORD = re.compile(rf"[^\W_{LOST}]*(?:{LOST}[^\W_]*)+|[^\W_]+(?:'[^\W_]+)*")
+# These are words by themselves: "nn scrivete +", "lose my #".
+_WORD = re.compile(rf"[^\W_{LOST}]*(?:{LOST}[^\W_]*)+|[^\W_]+(?:'[^\W_]+)*|(?<!\S)[+#](?!\S)")
 _LOST_INSIDE = re.compile(r"(?<=[a-zA-Z])\?(?=[a-z])")
 _LITERAL_ESCAPES = re.compile(r"\\[rnt]|%20|<[^<>]{1,30}>")
 # English contractions are one word (dont, im); elsewhere the apostrophe parts two (l appuntamento).
@@ -138,9 +139,9 @@ def _mark(gap: str) -> str:
     """Return the strongest mark between two words, or nothing."""
     if gap in {" ", "", "-"}:
         return ""
-    if "\n" in gap:
+    if "\n" in gap or " - " in gap or " -- " in gap:
         return "\n"
     if "?" in gap:
         return "?"
     found = {_MARK_OF.get(char, "") for char in gap}
-    return "." if "." in found else "," if "," in found or " - " in gap else ""
+    return "." if "." in found else "," if "," in found else ""

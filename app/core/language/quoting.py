@@ -37,6 +37,12 @@ _QUOTATION = re.compile(
     r"“[^“”]{1,600}”|„[^„“”]{1,600}[“”]|«[^«»]{1,600}»|\"[^\"]{1,600}\"|‹[^‹›]{1,600}›",  # noqa: RUF001
 )
 _SHORT_QUOTATION = 2
+# What stands under the mark of a signature, and the line that a telephone adds.
+_SIGNATURE = re.compile(
+    r"""^--[ ]?$[\s\S]*
+    |^\s*(?:sent\ from|sent\ via|get\ outlook|inviato\ da|inviata\ da|enviado\ d|envoy(?:é|e)\ d|gesendet\ v|von\ mein\w+\ .{1,20}\ gesendet).{0,60}$""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ def own_words(text: str) -> OwnWords:
         return OwnWords("", reaction=True)
     if original := _ORIGINAL_BEGINS.search(text):
         text = text[: original.start()].strip() or _below(text)
+    text = _SIGNATURE.sub("", text)
     without = _QUOTATION.sub(_shortened, text)
     return OwnWords(without if any(char.isalnum() for char in without) else text)
 
