@@ -32,22 +32,28 @@ class Clauses:
         self._vocabulary = vocabulary
         self._things = things
 
-    def meaning(self, words: Words) -> Meaning | None:
-        """Return an opt-out where one clause asks for it and the others do not speak against it."""
+    def meaning(self, words: Words, *, explained: bool) -> Meaning | None:
+        """Return an opt-out where one clause asks for it and the others do not speak against it.
+
+        Of a text with a phrase that was `explained` away, only the last clause can still ask.
+        """
         clauses = parted(words.tokens)
         if len(clauses) == 1:
-            return self._beside_a_name(words, clauses[0].words)
+            return None if explained else self._beside_a_name(words, clauses[0].words)
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             if found.unknown or found.negated or not _asks(found, clause):
                 continue
             others = clauses[:place] + clauses[place + 1 :]
             closes = place == len(clauses) - 1 and _closes(found)
-            if closes or _unmistakable(found) or self._support(others, words):
+            if closes or (not explained and self._asks_beside(found, others, words)):
                 return Meaning(
                     Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language()
                 )
         return None
+
+    def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
+        return _unmistakable(found) or self._support(others, words)
 
     def _support(self, others: list[Clause], words: Words) -> bool:
         """Whether the other clauses are about messages, courtesies, or together a signature."""
