@@ -86,14 +86,18 @@ class Clauses:
         )
 
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
-        if not self._things.isdisjoint(found.unknown):
+        """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
+        left = found.unknown
+        if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
             return True
-        if _STOP not in (clause[0], clause[-1]) or self._vocabulary.intersection(found.unknown):
+        if not self._vocabulary.isdisjoint(left) or any(word.endswith("ing") for word in left):
             return False
-        named = all(word in words.named for word in found.unknown)
-        return named and (_STOP in words.shouted or len(found.unknown) > 1)
+        if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
+            return True
+        named = all(word in words.named for word in left)
+        return named and (_unmistakable(found) or len(left) > 1)
 
 
 def parted(tokens: Phrase) -> list[Clause]:
