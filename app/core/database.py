@@ -173,6 +173,21 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+class PlainText(sa.TypeDecorator[str]):
+    """Text as both databases can keep it: PostgreSQL takes no NUL, neither takes lone surrogates.
+
+    What people send may hold either; losing the message for it would be worse.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 # SQLite numbers rows by itself only in a column declared INTEGER.
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -47,8 +47,12 @@ class InvalidNumberError(InvalidInputError):
     reason = Reason.INVALID_NUMBER
 
 
+class ForgedRequestError(GatewayError):
+    """A webhook request that the provider did not send."""
+
+
 class NotSentError(GatewayError):
-    """The gate, or the provider, did not let the message through. Nothing was sent."""
+    """The gate did not let the message through. Nothing was sent."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"not sent: {EXPLANATIONS[reason]}")
@@ -57,6 +61,10 @@ class NotSentError(GatewayError):
 
 class IdempotencyConflictError(InvalidInputError):
     """The same idempotency key came with a different message."""
+
+
+class NotFoundError(GatewayError):
+    """There is no such thing, or not for this caller."""
 
 
 class StorageUnavailableError(GatewayError):

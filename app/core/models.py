@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.core.database import RowNumber, UtcDateTime
+from app.core.database import PlainText, RowNumber, UtcDateTime
 
 ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
@@ -28,6 +28,7 @@ class DeliveryStatus(StrEnum):
 
     CLAIMED = "claimed"
     REFUSED = "refused"
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
@@ -45,12 +46,15 @@ class Act(StrEnum):
     OPT_IN = "opt_in"  # by the person
     SUPPRESS = "suppress"  # by an operator, an import or the provider
     LIFT = "lift"  # by an operator, with evidence
+    HOLD = "hold"  # a possible opt-out waits for a person
+    HOLD_DISMISSED = "hold_dismissed"  # an operator read it: not an opt-out
+    LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
 
 
 class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own hook
         datetime: UtcDateTime(),
-        str: sa.Text(),
+        str: PlainText(),
         dict[str, Any]: sa.JSON(),
     }
 
@@ -81,6 +85,7 @@ class Subscriber(Base):
 
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     number: Mapped[str | None]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
 
 
@@ -108,9 +113,7 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
 
-    fingerprint: Mapped[bytes] = mapped_column(
-        sa.LargeBinary(32), _subscriber(), primary_key=True
-    )
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber(), primary_key=True)
     program: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     reason: Mapped[str]
     since: Mapped[datetime]
@@ -136,10 +139,47 @@ class InboundMessage(Base):
     meaning: Mapped[str]
     rule: Mapped[str]
     tables_version: Mapped[str]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
     review: Mapped[bool]
     opt_out_type: Mapped[str | None]
     reply: Mapped[str | None]
     silence: Mapped[str | None]
+
+
+class ReviewHold(Base):
+    """A text that may be an opt-out: it holds back marketing until a person has read it."""
+
+    __tablename__ = "review_holds"
+    __table_args__ = (
+        sa.Index(
+            "ix_open_review_holds",
+            "fingerprint",
+            postgresql_where=sa.text("decided_at IS NULL"),
+            sqlite_where=sa.text("decided_at IS NULL"),
+        ),
+    )
+
+    inbound_message_id: Mapped[int] = mapped_column(
+        RowNumber, sa.ForeignKey("inbound_messages.id"), primary_key=True
+    )
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None] = mapped_column(sa.String(20))
+    decided_by: Mapped[str | None]
+
+
+class DeliveryReport(Base):
+    """One thing the provider said became of a message. Kept even if it comes before we know it."""
+
+    __tablename__ = "delivery_reports"
+
+    provider: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    error_code: Mapped[int | None]
+    reported_at: Mapped[datetime]
 
 
 class OutboundMessage(Base):

@@ -1,0 +1,277 @@
+"""What a text that came in does, and what is answered: once per provider message id.
+
+The only source of what a webhook says to a person.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from app.core import barrier, consent, models, review, subscribers
+from app.core.consent import Evidence
+from app.core.database import Database, insert
+from app.core.language import Intent, Meaning, classify
+from app.core.models import ALL_PROGRAMS, Act, Suppression
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock, Policy
+from app.core.provider import InboundMessage
+from app.core.replies import Reply, language_of_region, render
+from app.core.review import Verdict
+
+_Row = models.InboundMessage
+
+_HOUR = timedelta(hours=1)
+
+# Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
+# one confirmation); who does so another day is.
+_CONFIRMED_FOR = timedelta(hours=24)
+
+
+class Silence(StrEnum):
+    """Why a text got no answer."""
+
+    NOTHING_TO_SAY = "nothing_to_say"
+    ANSWERED_BY_PROVIDER = "answered_by_provider"
+    CONFIRMED_ALREADY = "confirmed_already"
+    TOO_MANY_REPLIES = "too_many_replies"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done with a text. `repeated`: it had been done before, nothing changed now."""
+
+    reply: str | None
+    silence: Silence | None
+    meaning: Meaning
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known of a number when its text comes in, read under its lock."""
+
+    language: str | None
+    suppressed: bool
+    confirmed_at: datetime | None
+    replies_in_last_hour: int
+
+
+class Inbox:
+    """Takes what people text."""
+
+    def __init__(
+        self,
+        database: Database,
+        phones: PhoneReader,
+        policy: Policy,
+        clock: Clock,
+        sleep: barrier.Sleep,
+    ) -> None:
+        self._database = database
+        self._phones = phones
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+
+    def receive(self, message: InboundMessage) -> Outcome:
+        """Understand a text and act on it; the same provider message id gets the first answer.
+
+        Returns when the act is durable and, after an opt-out, nothing is on its way any more.
+        Raises StorageUnavailableError: then nothing was stored and the provider must try again.
+        """
+        phone = self._phones.read_sender(message.sender)
+        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        try:
+            outcome, in_flight = self._settle(phone, message, meaning)
+        except IntegrityError:
+            # A copy of this message under another sender was stored at this very moment.
+            outcome, in_flight = self._settle(phone, message, meaning)
+        self._wait_for(in_flight, phone, message)
+        return outcome
+
+    def _settle(
+        self, phone: Phone, message: InboundMessage, meaning: Meaning
+    ) -> tuple[Outcome, list[str]]:
+        """Act in one transaction; also the messages that are being handed over at this moment."""
+        now = self._clock()
+        with self._database.write() as connection:
+            subscribers.lock_for_handset(connection, phone, meaning.language, now)
+            repeated = _stored_outcome(connection, message)
+            if repeated is not None:
+                return repeated, []
+            outcome = self._act(connection, phone, message, meaning, now)
+            if meaning.intent is not Intent.OPT_OUT:
+                return outcome, []
+            return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+
+    def _act(
+        self,
+        connection: Connection,
+        phone: Phone,
+        message: InboundMessage,
+        meaning: Meaning,
+        now: datetime,
+    ) -> Outcome:
+        state = _state_of(connection, phone, now)
+        evidence = _evidence(message, meaning)
+        act = _ACTS.get(meaning.intent)
+        said = act(connection, phone, evidence, now) if act else None
+        if said is Reply.OPTED_OUT and state.suppressed and _recent(state.confirmed_at, now):
+            outcome = Outcome(None, Silence.CONFIRMED_ALREADY, meaning)
+        else:
+            outcome = self._answer(phone, message, meaning, state, said)
+        stored = _store(connection, phone, message, outcome, now)
+        if meaning.review:
+            period = self._policy.review_period
+            review.hold(connection, phone.fingerprint, stored, evidence, now, period)
+        return outcome
+
+    def _answer(
+        self,
+        phone: Phone,
+        message: InboundMessage,
+        meaning: Meaning,
+        state: _State,
+        said: Reply | None,
+    ) -> Outcome:
+        if said is None:
+            return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
+        if message.answered_by_provider:
+            return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
+        if state.replies_in_last_hour >= self._policy.replies_per_hour:
+            return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
+        language = (
+            meaning.language
+            or state.language
+            or language_of_region(phone.region)
+            or self._policy.language
+        )
+        return Outcome(render(said, language, self._policy.brand), None, meaning)
+
+    def _wait_for(self, in_flight: list[str], phone: Phone, message: InboundMessage) -> None:
+        late = barrier.wait_for(self._database, in_flight, self._sleep)
+        if not late:
+            return
+        details = {"messages": late, "provider_message_id": message.provider_message_id}
+        with self._database.write() as connection:
+            evidence = Evidence(message.provider, details=details)
+            now = self._clock()
+            consent.record(
+                connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
+            )
+
+
+def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
+    """A provider that has blocked the number itself has the last word on an opt-out.
+
+    Not on an opt-in: Twilio counts YES as one, which is an answer to anything.
+    """
+    if opt_out_type == "STOP" and meaning.intent is not Intent.OPT_OUT:
+        return replace(meaning, intent=Intent.OPT_OUT, rule="provider_opt_out", review=False)
+    return meaning
+
+
+def _opt_out(connection: Connection, phone: Phone, evidence: Evidence, now: datetime) -> Reply:
+    consent.opt_out(connection, phone.fingerprint, ALL_PROGRAMS, evidence, now)
+    review.close(connection, phone.fingerprint, Verdict.OPT_OUT, "the person", now)
+    return Reply.OPTED_OUT
+
+
+def _opt_in(connection: Connection, phone: Phone, evidence: Evidence, now: datetime) -> Reply:
+    review.close(connection, phone.fingerprint, Verdict.DISMISS, "the person", now)
+    lifted = consent.opt_in(connection, phone.fingerprint, evidence, now)
+    return Reply.OPTED_IN if lifted else Reply.NOT_OPTED_OUT
+
+
+def _help(*_: Any) -> Reply:
+    return Reply.HELP
+
+
+_ACTS: dict[Intent, Callable[[Connection, Phone, Evidence, datetime], Reply]] = {
+    Intent.OPT_OUT: _opt_out,
+    Intent.OPT_IN: _opt_in,
+    Intent.HELP: _help,
+}
+
+
+def _evidence(message: InboundMessage, meaning: Meaning) -> Evidence:
+    details = {
+        "provider_message_id": message.provider_message_id,
+        "rule": meaning.rule,
+        "tables_version": meaning.tables_version,
+    }
+    if message.opt_out_type:
+        details["opt_out_type"] = message.opt_out_type
+    return Evidence(message.provider, message.body, details)
+
+
+def _state_of(connection: Connection, phone: Phone, now: datetime) -> _State:
+    by_person = sa.and_(
+        Suppression.fingerprint == phone.fingerprint,
+        Suppression.program == ALL_PROGRAMS,
+        Suppression.reason == consent.OPT_OUT,
+    )
+    replied = sa.and_(_Row.fingerprint == phone.fingerprint, _Row.reply.is_not(None))
+    query = sa.select(
+        sa.select(models.Subscriber.language)
+        .where(models.Subscriber.fingerprint == phone.fingerprint)
+        .scalar_subquery(),
+        sa.exists().where(by_person),
+        sa.select(sa.func.max(_Row.received_at))
+        .where(replied, _Row.meaning == Intent.OPT_OUT)
+        .scalar_subquery(),
+        sa.select(sa.func.count()).where(replied, _Row.received_at > now - _HOUR).scalar_subquery(),
+    )
+    language, suppressed, confirmed_at, replies = connection.execute(query).one()
+    return _State(language, suppressed, confirmed_at, replies)
+
+
+def _recent(confirmed_at: datetime | None, now: datetime) -> bool:
+    return confirmed_at is not None and now - confirmed_at < _CONFIRMED_FOR
+
+
+def _stored_outcome(connection: Connection, message: InboundMessage) -> Outcome | None:
+    query = sa.select(_Row).where(
+        _Row.provider == message.provider,
+        _Row.provider_message_id == message.provider_message_id,
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    meaning = Meaning(Intent(row.meaning), row.rule, row.tables_version, row.language)
+    silence = Silence(row.silence) if row.silence else None
+    return Outcome(row.reply, silence, meaning, repeated=True)
+
+
+def _store(
+    connection: Connection,
+    phone: Phone,
+    message: InboundMessage,
+    outcome: Outcome,
+    now: datetime,
+) -> int:
+    meaning = outcome.meaning
+    row = {
+        "provider": message.provider,
+        "provider_message_id": message.provider_message_id,
+        "fingerprint": phone.fingerprint,
+        "recipient": message.recipient,
+        "body": message.body,
+        "received_at": now,
+        "meaning": meaning.intent,
+        "rule": meaning.rule,
+        "tables_version": meaning.tables_version,
+        "language": meaning.language,
+        "review": meaning.review,
+        "opt_out_type": message.opt_out_type,
+        "reply": outcome.reply,
+        "silence": outcome.silence,
+    }
+    query = insert(connection, _Row).values(row).returning(_Row.id)
+    return connection.execute(query).scalar_one()

@@ -1,0 +1,240 @@
+"""Sending: a row before the provider call, the gate's claim, the hand-over, the row after it.
+
+The only caller of `provider.send`.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core import consent, delivery, models, subscribers
+from app.core.consent import Evidence
+from app.core.database import Database, insert
+from app.core.errors import (
+    IdempotencyConflictError,
+    NotFoundError,
+    NotSentError,
+    ProviderError,
+    ProviderOptedOutError,
+    ProviderOutcomeUnknownError,
+    Reason,
+)
+from app.core.gate import Scope, refusals
+from app.core.models import ALL_PROGRAMS, DeliveryStatus, Purpose
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock
+from app.core.provider import Carrier, OutgoingMessage
+from app.core.segments import count_segments
+
+_Row = models.OutboundMessage
+
+# A claim that is older is not handed over any more: whoever waits for it may stop waiting.
+CLAIM_LIFETIME = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller wants sent. `requester` says who asks; idempotency keys are theirs alone.
+
+    `options` are the provider's own fields, in its words, passed on as given.
+    """
+
+    to: str
+    body: str | None
+    program: str
+    purpose: Purpose = Purpose.MARKETING
+    sender: str | None = None
+    requester: str = "script"
+    idempotency_key: str | None = None
+    options: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A message that was handed to the provider; `to` is E.164, `segments` what is paid for.
+
+    `resource` is the provider's own description, empty where the answer is a repeated one.
+    """
+
+    id: str
+    to: str
+    status: DeliveryStatus
+    provider_id: str | None
+    segments: int
+    resource: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Outbox:
+    """The only way out of the house."""
+
+    def __init__(
+        self, database: Database, provider: Carrier, phones: PhoneReader, clock: Clock
+    ) -> None:
+        self._database = database
+        self._provider = provider
+        self._phones = phones
+        self._clock = clock
+
+    def through(self, carrier: Carrier) -> Self:
+        """The same way out, with another carrier of the messages."""
+        return type(self)(self._database, carrier, self._phones, self._clock)
+
+    def send(self, draft: Draft) -> Receipt:
+        """Send one message, if its number may get it now.
+
+        Raises InvalidNumberError, NotSentError (with the gate's reason), ProviderError (the
+        provider did not take it), IdempotencyConflictError, StorageUnavailableError.
+        """
+        phone = self._phones.parse(draft.to)
+        message = OutgoingMessage(phone, draft.body, draft.sender, draft.options)
+        claimed, is_new = self._claim(draft, phone)
+        if not is_new:
+            return _repeated(claimed, phone)
+        if claimed.reason is not None:
+            raise NotSentError(Reason(claimed.reason))
+        return self._hand_over(claimed, message)
+
+    def status(self, message_id: str) -> Receipt:
+        """What became of a message. Raises NotFoundError."""
+        query = sa.select(_Row, models.Subscriber.number).join(
+            models.Subscriber, models.Subscriber.fingerprint == _Row.fingerprint
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query.where(_Row.id == message_id)).first()
+        if row is None:
+            raise NotFoundError("there is no message with this id")
+        return Receipt(
+            row.id, row.number, DeliveryStatus(row.status), row.provider_message_id, row.segments
+        )
+
+    def _claim(self, draft: Draft, phone: Phone) -> tuple[Any, bool]:
+        """Decide and write down, in one transaction ordered with every STOP of this number.
+
+        The row, and whether this call made it: the same idempotency key gives the first one.
+        """
+        now = self._clock()
+        row = self._row(draft, phone, now)
+        with self._database.write() as connection:
+            subscribers.lock(connection, phone, now)
+            scope = Scope(draft.program, draft.purpose)
+            reason = refusals(connection, [phone.fingerprint], scope, now).get(phone.fingerprint)
+            if reason is not None:
+                row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
+            added = connection.execute(
+                insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
+            ).first()
+            if added is not None:
+                return added, True
+            return self._first_with_same_key(connection, row), False
+
+    def _row(self, draft: Draft, phone: Phone, now: datetime) -> dict[str, Any]:
+        return {
+            "id": secrets.token_hex(16),
+            "provider": self._provider.name,
+            "fingerprint": phone.fingerprint,
+            "program": draft.program,
+            "purpose": draft.purpose,
+            "sender": draft.sender,
+            "body": draft.body,
+            "segments": count_segments(draft.body or "").count,
+            "status": DeliveryStatus.CLAIMED,
+            "requester": draft.requester,
+            "idempotency_key": draft.idempotency_key,
+            "content_digest": self._digest(draft, phone) if draft.idempotency_key else None,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    def _digest(self, draft: Draft, phone: Phone) -> bytes:
+        content = [phone.e164, draft.body, draft.program, draft.purpose, draft.sender]
+        return self._phones.fingerprint(json.dumps([content, list(draft.options)]))
+
+    def _first_with_same_key(self, connection: Connection, row: Mapping[str, Any]) -> Any:
+        query = sa.select(_Row).where(
+            _Row.requester == row["requester"], _Row.idempotency_key == row["idempotency_key"]
+        )
+        first = connection.execute(query).one()
+        if first.content_digest != row["content_digest"]:
+            raise IdempotencyConflictError(
+                "this idempotency_key was used for a different message: use a new key"
+            )
+        return first
+
+    def _hand_over(self, claimed: Any, message: OutgoingMessage) -> Receipt:
+        # No transaction is open here: a slow provider must not hold a number's lock, and what a
+        # STOP waits for is this row's status, not a connection.
+        if self._clock() - claimed.created_at > CLAIM_LIFETIME:
+            error = ProviderError("not sent in time; send it again", permanent=False)
+            self._record_failure(claimed, message.to, error)
+            raise error
+        try:
+            accepted = self._provider.send(message)
+        except ProviderError as error:
+            self._record_failure(claimed, message.to, error)
+            raise
+        receipt = Receipt(
+            claimed.id,
+            message.to.e164,
+            accepted.status,
+            accepted.provider_message_id,
+            claimed.segments,
+            accepted.resource,
+        )
+        with self._database.write() as connection:
+            now = self._clock()
+            subscribers.lock(connection, message.to, now)
+            _update(
+                connection,
+                claimed.id,
+                now,
+                status=accepted.status,
+                provider_message_id=accepted.provider_message_id,
+            )
+            status = delivery.apply_early_reports(
+                connection, self._provider.name, accepted.provider_message_id, now
+            )
+        return replace(receipt, status=status or receipt.status)
+
+    def _record_failure(self, claimed: Any, phone: Phone, error: ProviderError) -> None:
+        unknown = isinstance(error, ProviderOutcomeUnknownError)
+        status = DeliveryStatus.UNKNOWN if unknown else DeliveryStatus.FAILED
+        with self._database.write() as connection:
+            now = self._clock()
+            subscribers.lock(connection, phone, now)
+            _update(connection, claimed.id, now, status=status, error_code=error.code or None)
+            if isinstance(error, ProviderOptedOutError):
+                evidence = Evidence("provider", details={"message": claimed.id, "code": error.code})
+                consent.suppress(
+                    connection,
+                    phone.fingerprint,
+                    ALL_PROGRAMS,
+                    consent.PROVIDER_OPT_OUT,
+                    evidence,
+                    now,
+                )
+
+
+def _update(connection: Connection, message_id: str, now: datetime, **values: Any) -> None:
+    connection.execute(
+        sa.update(_Row).where(_Row.id == message_id).values(updated_at=now, **values)
+    )
+
+
+def _repeated(first: Any, phone: Phone) -> Receipt:
+    """The first answer again, whatever it was."""
+    if first.status == DeliveryStatus.REFUSED:
+        raise NotSentError(Reason(first.reason))
+    if first.status == DeliveryStatus.FAILED and first.provider_message_id is None:
+        raise ProviderError(
+            "the provider did not take this message the first time",
+            code=first.error_code or 0,
+            permanent=True,
+        )
+    status = DeliveryStatus(first.status)
+    return Receipt(first.id, phone.e164, status, first.provider_message_id, first.segments)

@@ -1,0 +1,157 @@
+"""The suppression list as operators, scripts and imports see it: add, lift with evidence, page."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from app.core import consent, subscribers
+from app.core.consent import Evidence
+from app.core.database import Database
+from app.core.errors import InvalidInputError
+from app.core.gate import program_exists
+from app.core.models import ALL_PROGRAMS, Subscriber, Suppression
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock
+
+_MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedNumber:
+    """`to` is E.164, or None where the person was erased and only the fingerprint is kept."""
+
+    to: str | None
+    program: str
+    reason: str
+    since: datetime
+    ledger_entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next_cursor` is None on the last page."""
+
+    suppressions: list[SuppressedNumber]
+    next_cursor: str | None
+
+
+class SuppressionList:
+    """Reads the list, and changes it through app.core.consent."""
+
+    def __init__(self, database: Database, phones: PhoneReader, clock: Clock) -> None:
+        self._database = database
+        self._phones = phones
+        self._clock = clock
+
+    def add(self, number: str, program: str, reason: str, evidence: Evidence) -> bool:
+        """Suppress a number. False if it was already. Raises InvalidNumberError."""
+        phone = self._phones.parse(number)
+        with self._database.write() as connection:
+            _require(connection, program)
+            return self._add(connection, phone, program, reason, evidence)
+
+    def add_all(
+        self, phones: list[Phone], program: str, reason: str, evidence: Evidence
+    ) -> list[bool]:
+        """Suppress a batch in one transaction; for each whether it is new."""
+        # Locks are taken in one order everywhere, so that two batches can't wait for each other.
+        in_order = sorted(range(len(phones)), key=lambda i: phones[i].fingerprint)
+        added = [False] * len(phones)
+        with self._database.write() as connection:
+            _require(connection, program)
+            for i in in_order:
+                added[i] = self._add(connection, phones[i], program, reason, evidence)
+        return added
+
+    def lift(self, number: str, program: str, evidence: Evidence) -> bool:
+        """Lift one suppression, on evidence. False if there was none."""
+        phone = self._phones.parse(number)
+        if not (evidence.text or "").strip():
+            raise InvalidInputError("evidence is needed: what did the person say, where and when?")
+        now = self._clock()
+        with self._database.write() as connection:
+            _require(connection, program)
+            subscribers.lock(connection, phone, now)
+            return consent.lift(connection, phone.fingerprint, program, evidence, now)
+
+    def of(self, phone: Phone) -> list[SuppressedNumber]:
+        """What stops messages to one number."""
+        with self._database.read() as connection:
+            rows = connection.execute(_QUERY.where(Suppression.fingerprint == phone.fingerprint))
+            return [_suppressed(row) for row in rows]
+
+    def page(self, cursor: str | None, limit: int) -> Page:
+        """A page in a fixed order. Raises InvalidInputError for a cursor that is not ours."""
+        limit = min(max(limit, 1), _MAX_PAGE)
+        query = _QUERY.order_by(Suppression.fingerprint, Suppression.program).limit(limit + 1)
+        if cursor:
+            place = sa.tuple_(Suppression.fingerprint, Suppression.program)
+            query = query.where(place > sa.tuple_(*_decode(cursor)))
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        more = len(rows) > limit
+        next_cursor = _encode(rows[limit - 1]) if more else None
+        return Page([_suppressed(row) for row in rows[:limit]], next_cursor)
+
+    def all(self) -> Iterator[SuppressedNumber]:
+        """The whole list, a page at a time, in constant memory."""
+        cursor = None
+        while True:
+            page = self.page(cursor, _MAX_PAGE)
+            yield from page.suppressions
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def count(self) -> int:
+        with self._database.read() as connection:
+            query = sa.select(sa.func.count()).select_from(Suppression)
+            return connection.execute(query).scalar_one()
+
+    def _add(
+        self,
+        connection: Connection,
+        phone: Phone,
+        program: str,
+        reason: str,
+        evidence: Evidence,
+    ) -> bool:
+        now = self._clock()
+        subscribers.lock(connection, phone, now)
+        return consent.suppress(connection, phone.fingerprint, program, reason, evidence, now)
+
+
+_QUERY = sa.select(
+    Suppression.fingerprint,
+    Suppression.program,
+    Suppression.reason,
+    Suppression.since,
+    Suppression.ledger_entry_id,
+    Subscriber.number,
+).join(Subscriber, Subscriber.fingerprint == Suppression.fingerprint)
+
+
+def _require(connection: Connection, program: str) -> None:
+    if program != ALL_PROGRAMS and not program_exists(connection, program):
+        raise InvalidInputError(f"there is no program {program[:40]!r}")
+
+
+def _suppressed(row: Row) -> SuppressedNumber:
+    return SuppressedNumber(row.number, row.program, row.reason, row.since, row.ledger_entry_id)
+
+
+def _encode(row: Row) -> str:
+    return base64.urlsafe_b64encode(row.fingerprint + row.program.encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[bytes, str]:
+    try:
+        place = base64.b64decode(cursor, altchars=b"-_", validate=True)
+        return place[:32], place[32:].decode()
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInputError("this cursor is not one that a page gave you") from error

@@ -1,0 +1,90 @@
+"""Failures in the words of HTTP, in the form that the asked part of the house speaks."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.core.errors import (
+    ForgedRequestError,
+    GatewayError,
+    IdempotencyConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotSentError,
+    ProviderError,
+    ProviderOutcomeUnknownError,
+    StorageUnavailableError,
+)
+from app.web.logs import log
+
+# An error's status; the first kind that fits counts.
+_STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
+    (ForgedRequestError, 403),
+    (NotSentError, 409),
+    (IdempotencyConflictError, 422),
+    (InvalidInputError, 400),
+    (NotFoundError, 404),
+    (StorageUnavailableError, 503),
+    (ProviderOutcomeUnknownError, 504),
+    (ProviderError, 502),
+)
+
+
+def attach(app: Flask) -> None:
+    """No failure leaves the house as a stack trace; what is our fault is logged with one."""
+    app.register_error_handler(GatewayError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def status_of(error: GatewayError) -> int:
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def _known(error: GatewayError) -> Response:
+    status = status_of(error)
+    if status >= 500:  # noqa: PLR2004
+        log.error("failed", error=str(error), route=_route())
+    else:
+        log.warning("refused", error=str(error), status=status, route=_route())
+    return _render(status, str(error), error)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:  # a redirect, or an answer made elsewhere
+        return error.get_response()  # type: ignore[return-value]
+    response = _render(error.code or 500, error.description or error.name, error)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("unforeseen", route=_route(), exc_info=error)
+    return _render(500, "something went wrong on our side", error)
+
+
+def _render(status: int, detail: str, error: Exception) -> Response:
+    if request.path.startswith("/api/"):
+        return problem(status, detail, getattr(error, "reason", None))
+    return Response(f"{detail}\n", status=status, mimetype="text/plain")
+
+
+def problem(status: int, detail: str, reason: str | None = None, **more: Any) -> Response:
+    """RFC 9457."""
+    title = HTTPStatus(status).phrase
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    body |= {"detail": detail, **more}
+    if reason is not None:
+        body["reason"] = reason
+    response = jsonify(body)
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else "unknown"
