@@ -54,7 +54,9 @@ def _known_language(value: str) -> str:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http(s) address without query, such as https://sms.example.org")
+        raise ValueError(
+            "must be an http(s) address without query, such as https://sms.example.org"
+        )
     return value.rstrip("/")
 
 
@@ -88,7 +90,7 @@ class Settings(BaseModel):
         f"sqlite:///{INSTANCE}/optout.db"
     )
     sms_provider: Literal["simulator", "twilio"] = "simulator"
-    twilio_account_sid: str = Field(default="", pattern=r"\A(AC[0-9A-Za-z]+)?\Z")
+    twilio_account_sid: str = Field(default="", pattern=r"^(AC[0-9A-Za-z]+)?$")
     twilio_auth_token: str = Field(default="", repr=False)
     twilio_from: Annotated[str, AfterValidator(_sender)] | None = None
     twilio_api_base_url: WebAddress = "https://api.twilio.com"
@@ -97,9 +99,7 @@ class Settings(BaseModel):
     secret_key: str = Field(default="", repr=False)
     fingerprint_key: str = Field(default="", repr=False)
     brand_name: str = Field(default="Demo", min_length=1, max_length=40)
-    default_region: Annotated[
-        str, BeforeValidator(str.upper), AfterValidator(_known_region)
-    ] = "IT"
+    default_region: Annotated[str, BeforeValidator(str.upper), AfterValidator(_known_region)] = "IT"
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)
     ] = "it"
@@ -115,7 +115,9 @@ class Settings(BaseModel):
     @classmethod
     def _long_enough(cls, value: str) -> str:
         if 0 < len(value) < 16:  # noqa: PLR2004 - below that a key can be guessed
-            raise ValueError("must have at least 16 characters; make one with: openssl rand -hex 32")
+            raise ValueError(
+                "must have at least 16 characters; make one with: openssl rand -hex 32"
+            )
         return value
 
     @classmethod
@@ -178,7 +180,9 @@ def _make_simulator_secrets() -> None:
     draft.touch(mode=0o600)
     draft.write_text("".join(f"{name}={value}\n" for name, value in names.items()))
     try:
-        os.link(draft, _SIMULATOR_SECRETS)  # whole or not at all; who comes second takes the first's
+        os.link(
+            draft, _SIMULATOR_SECRETS
+        )  # whole or not at all; who comes second takes the first's
     except FileExistsError:
         pass
     finally:

@@ -108,9 +108,7 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
 
-    fingerprint: Mapped[bytes] = mapped_column(
-        sa.LargeBinary(32), _subscriber(), primary_key=True
-    )
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber(), primary_key=True)
     program: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     reason: Mapped[str]
     since: Mapped[datetime]
