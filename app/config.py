@@ -90,7 +90,7 @@ class Settings(BaseModel):
         f"sqlite:///{INSTANCE}/optout.db"
     )
     sms_provider: Literal["simulator", "twilio"] = "simulator"
-    twilio_account_sid: str = Field(default="", pattern=r"\A(AC[0-9A-Za-z]+)?\Z")
+    twilio_account_sid: str = Field(default="", pattern=r"^(AC[0-9A-Za-z]+)?$")
     twilio_auth_token: str = Field(default="", repr=False)
     twilio_from: Annotated[str, AfterValidator(_sender)] | None = None
     twilio_api_base_url: WebAddress = "https://api.twilio.com"
