@@ -103,7 +103,7 @@ class Messages:
 def build_services(
     settings: Settings, provider: Provider | None = None, clock: Clock = utc_now
 ) -> Services:
-    """Put the core together as the settings say; `provider` takes the place of the one they name."""
+    """Put the core together as the settings say; `provider` replaces the one they name."""
     database = Database(settings.database_url, settings.fingerprint_key)
     phones = PhoneReader(settings.default_region, settings.fingerprint_key)
     policy = Policy(

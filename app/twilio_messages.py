@@ -43,7 +43,7 @@ class TwilioError(Exception):
         self.reason = reason
 
     def body(self) -> dict[str, Any]:
-        """The error's JSON. Never `type` or `title`: with them the libraries raise another class."""
+        """The error's JSON. Never `type` or `title`: with them the libraries raise another."""
         body: dict[str, Any] = {
             "code": self.code,
             "message": self.message,

@@ -58,7 +58,7 @@ class DeliveryLog:
 def apply_early_reports(
     connection: Connection, provider: str, provider_message_id: str, now: datetime
 ) -> DeliveryStatus | None:
-    """Catch up with reports that came before the message's id was known here; the status they gave."""
+    """Catch up with reports that came before the message's id was known; the status they gave."""
     query = sa.select(ReportRow).where(
         ReportRow.provider == provider, ReportRow.provider_message_id == provider_message_id
     )

@@ -1,4 +1,4 @@
-"""The tables. A person is known by the fingerprint of the number; the number stands in one place."""
+"""The tables. A person is known by a fingerprint; the number itself stands in one place."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -109,7 +109,7 @@ class LedgerEntry(Base):
 
 
 class Suppression(Base):
-    """This number must not get messages: of one program, or (ALL_PROGRAMS) of any."""
+    """A number that must not get messages: of one program, or (ALL_PROGRAMS) of any."""
 
     __tablename__ = "suppressions"
 

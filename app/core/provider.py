@@ -1,4 +1,4 @@
-"""What the house asks of a provider, the company that carries the SMS. Providers conform to this."""
+"""What the house asks of a provider, the company that carries the SMS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from app.core.phone import Phone
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message ready to be handed over. `options` are the provider's own fields, passed as given."""
+    """A message ready to be handed over. `options`: the provider's own fields, passed as given."""
 
     to: Phone
     body: str | None
@@ -59,11 +59,14 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """What a signature is computed from. `path`: the raw path and query, undecoded."""
+    """What a signature is computed from. `path`: the raw path and query, undecoded.
+
+    `headers` and `fields` as the web framework keeps them: names in any case, repeated fields.
+    """
 
     path: str
-    headers: Mapping[str, str]
-    fields: Mapping[str, Any]
+    headers: Any
+    fields: Any
 
 
 class Carrier(Protocol):

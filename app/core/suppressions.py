@@ -5,9 +5,10 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from app.core import consent, subscribers
 from app.core.consent import Evidence
@@ -141,11 +142,11 @@ def _require(connection: Connection, program: str) -> None:
         raise InvalidInputError(f"there is no program {program[:40]!r}")
 
 
-def _suppressed(row: Row) -> SuppressedNumber:
+def _suppressed(row: Any) -> SuppressedNumber:
     return SuppressedNumber(row.number, row.program, row.reason, row.since, row.ledger_entry_id)
 
 
-def _encode(row: Row) -> str:
+def _encode(row: Any) -> str:
     return base64.urlsafe_b64encode(row.fingerprint + row.program.encode()).decode()
 
 

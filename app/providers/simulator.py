@@ -1,7 +1,7 @@
 """The simulated network: a provider and its handsets, in one table. Nothing leaves the machine."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
@@ -182,7 +182,7 @@ class SimulatorProvider:
 
 
 _DAY = timedelta(days=1)
-_DATE_FILTERS = {
+_DATE_FILTERS: dict[str, Callable[[Any, datetime], Any]] = {
     "DateSent": lambda sent, day: sa.and_(sent >= day, sent < day + _DAY),
     "DateSent<": lambda sent, moment: sent <= moment,
     "DateSent>": lambda sent, moment: sent >= moment,
@@ -232,7 +232,7 @@ class SimulatorWebhooks:
         self._network.keep_inbound(message)
         return message
 
-    def parse_delivery(self, fields: Mapping[str, str]) -> DeliveryReport:
+    def parse_delivery(self, fields: Mapping[str, str]) -> DeliveryReport:  # noqa: ARG002
         raise InvalidInputError("the simulated network reports deliveries by itself")
 
     def answer(self, message: InboundMessage, reply: str | None) -> str:

@@ -1,4 +1,7 @@
-"""Twilio: sending, webhooks and its words for things. https://www.twilio.com/docs/messaging"""
+"""Twilio: sending, webhooks and its words for things.
+
+https://www.twilio.com/docs/messaging
+"""
 
 import json
 from collections.abc import Mapping

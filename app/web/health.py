@@ -1,4 +1,4 @@
-"""For whoever runs the gateway: is it alive, can it work, what has it done?"""
+"""For whoever runs the gateway: is it alive, can it work, what has it done."""
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
