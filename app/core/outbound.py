@@ -25,7 +25,7 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
     Reason,
 )
-from app.core.gate import Scope, refusals
+from app.core.gate import Rules, Scope, refusals
 from app.core.models import ALL_PROGRAMS, DeliveryStatus, Purpose
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock
@@ -42,7 +42,8 @@ CLAIM_LIFETIME = timedelta(seconds=2)
 class Draft:
     """What a caller wants sent. `requester` says who asks; idempotency keys are theirs alone.
 
-    `options` are the provider's own fields, in its words, passed on as given.
+    `options` are the provider's own fields, in its words, passed on as given. `kept_body` is
+    stored in place of a body that holds a code.
     """
 
     to: str
@@ -53,6 +54,7 @@ class Draft:
     requester: str = "script"
     idempotency_key: str | None = None
     options: Sequence[tuple[str, str]] = ()
+    kept_body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,22 @@ class Outbox:
     """The only way out of the house."""
 
     def __init__(
-        self, database: Database, provider: Carrier, phones: PhoneReader, clock: Clock
+        self,
+        database: Database,
+        provider: Carrier,
+        phones: PhoneReader,
+        rules: Rules,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
         self._phones = phones
+        self._rules = rules
         self._clock = clock
 
     def through(self, carrier: Carrier) -> Self:
         """The same way out, with another carrier of the messages."""
-        return type(self)(self._database, carrier, self._phones, self._clock)
+        return type(self)(self._database, carrier, self._phones, self._rules, self._clock)
 
     def send(self, draft: Draft) -> Receipt:
         """Send one message, if its number may get it now.
@@ -123,7 +131,8 @@ class Outbox:
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
             scope = Scope(draft.program, draft.purpose)
-            reason = refusals(connection, [phone.fingerprint], scope, now).get(phone.fingerprint)
+            person = phone.fingerprint
+            reason = refusals(connection, [person], scope, self._rules, now).get(person)
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
             added = connection.execute(
@@ -141,7 +150,7 @@ class Outbox:
             "program": draft.program,
             "purpose": draft.purpose,
             "sender": draft.sender,
-            "body": draft.body,
+            "body": draft.kept_body or draft.body,
             "segments": count_segments(draft.body or "").count,
             "status": DeliveryStatus.CLAIMED,
             "requester": draft.requester,
