@@ -1,7 +1,7 @@
 """What a text makes happen, by what it means. Each act says what is to be answered, if anything."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +10,11 @@ from sqlalchemy.engine import Connection
 from app.core import consent, optin, review
 from app.core.consent import Evidence
 from app.core.errors import CodeFault
-from app.core.language import Intent, Meaning, words
+from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
-from app.core.programs import Terms, all_terms, joined_by, named_by, terms_of
+from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, terms_of
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
 from app.core.review import Verdict
@@ -58,6 +58,21 @@ class Said:
     facts: dict[str, Any] = field(default_factory=dict)
     brand: str | None = None
     request_id: str | None = None
+
+
+def understood(
+    connection: Connection, policy: Policy, message: InboundMessage, meaning: Meaning
+) -> Meaning:
+    """What the text means here, where the programs have names of their own: STOP PIZZA."""
+    if meaning.intent is not Intent.NONE:
+        return meaning
+    text = f" {words(message.body)} "
+    for program in all_terms(connection, policy):
+        for name in names_of(program):
+            rest = classify(text.replace(f" {name} ", " ", 1)) if f" {name} " in text else meaning
+            if rest.intent is Intent.OPT_OUT:
+                return replace(rest, rule="program_keyword", topic=name)
+    return meaning
 
 
 def act(turn: Turn) -> Said | None:
@@ -109,9 +124,7 @@ def _join(turn: Turn, terms: Terms) -> Said:
     if opened.code is None:
         return _joined(terms)
     message_id = turn.message.provider_message_id
-    optin.note_code_sent(
-        turn.connection, turn.phone, terms.slug, opened.id, message_id, turn.now
-    )
+    optin.note_code_sent(turn.connection, turn.phone, terms.slug, opened.id, message_id, turn.now)
     return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
 
 

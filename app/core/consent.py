@@ -96,7 +96,7 @@ class Given:
 def give(
     connection: Connection, fingerprint: bytes, given: Given, evidence: Evidence, at: datetime
 ) -> None:
-    """A consent begins, or begins anew: only after the code came back, or with proof from elsewhere."""
+    """A consent begins, or begins anew: the code came back, or there is proof from elsewhere."""
     entry = record(connection, Act.CONSENT, fingerprint, given.program, evidence, at)
     row = {
         "request_id": given.request_id,
@@ -202,9 +202,7 @@ def _withdraw(
         record(connection, Act.WITHDRAW, fingerprint, each, evidence, at)
 
 
-def _restore(
-    connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime
-) -> None:
+def _restore(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> None:
     query = sa.update(Consent).where(
         Consent.fingerprint == fingerprint,
         Consent.withdrawn_at.is_not(None),

@@ -83,7 +83,7 @@ class NotFoundError(GatewayError):
 
 
 class TooManyRequestsError(GatewayError):
-    """This door was used too often; `retry_after` says when it opens again."""
+    """A door was used too often; `retry_after` says when it opens again."""
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__("too many requests: try again later")
@@ -95,7 +95,7 @@ class NotAllowedHereError(GatewayError):
 
 
 class CodeRefusedError(InvalidInputError):
-    """A confirmation code that does not confirm. `reason`: wrong_code, expired, too_many_attempts."""
+    """A confirmation code that does not confirm; `reason` says why."""
 
     def __init__(self, reason: CodeFault) -> None:
         super().__init__(CODE_FAULTS[reason])

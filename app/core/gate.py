@@ -100,9 +100,7 @@ def _facts(
     programs = (scope.program, ALL_PROGRAMS)
     parts = [
         _part(Suppression, "suppressed", never, fingerprints, Suppression.program.in_(programs)),
-        _part(
-            ReviewHold, "held", ReviewHold.due_at, fingerprints, ReviewHold.decided_at.is_(None)
-        ),
+        _part(ReviewHold, "held", ReviewHold.due_at, fingerprints, ReviewHold.decided_at.is_(None)),
     ]
     if needs_consent:
         asked = sa.and_(
@@ -134,9 +132,7 @@ def program_exists(connection: Connection, slug: str) -> bool:
 class Gate:
     """The decision for many numbers at once, without claiming anything."""
 
-    def __init__(
-        self, database: Database, phones: PhoneReader, rules: Rules, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, phones: PhoneReader, rules: Rules, clock: Clock) -> None:
         self._database = database
         self._phones = phones
         self._rules = rules

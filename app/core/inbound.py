@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.core import barrier, consent, models, optin, review, subscribers
-from app.core.acts import Said, Turn, act
+from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.language import Intent, Meaning, classify
@@ -114,9 +114,8 @@ class Inbox:
             repeated = _stored_outcome(connection, message, self._phones)
             if repeated is not None:
                 return repeated, []
-            turn = Turn(
-                connection, self._phones, self._policy, phone, message, meaning, now
-            )
+            meaning = understood(connection, self._policy, message, meaning)
+            turn = Turn(connection, self._phones, self._policy, phone, message, meaning, now)
             outcome = self._act(turn)
             if meaning.intent is not Intent.OPT_OUT:
                 return outcome, []

@@ -34,7 +34,8 @@ class Limiter:
         start = _window_start(now, limit.window)
         # Hashed: a subject may be somebody's address or the head of a number.
         key = hashlib.sha256(f"{limit.name}\n{subject}\n{start.isoformat()}".encode()).digest()
-        row = {"key": key, "count": 1, "expires_at": start + limit.window}
+        end = start + limit.window
+        row = {"key": key, "count": 1, "expires_at": end}
         with self._database.write() as connection:
             query = insert(connection, RateCount).values(row)
             query = query.on_conflict_do_update(
@@ -42,7 +43,7 @@ class Limiter:
             )
             count = connection.execute(query.returning(RateCount.count)).scalar_one()
         if count > limit.times:
-            raise TooManyRequestsError(row["expires_at"] - now)
+            raise TooManyRequestsError(end - now)
 
     def prune(self) -> int:
         """Forget the windows that have passed; how many there were."""

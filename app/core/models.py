@@ -156,7 +156,7 @@ class Consent(Base):
 
 
 class OptInRequest(Base):
-    """Somebody asked to join a program: what was shown, by which door, and the code's round trip."""
+    """Somebody asked to join a program: what was shown, by which door, the code's round trip."""
 
     __tablename__ = "opt_in_requests"
     __table_args__ = (sa.Index("ix_opt_in_requests_by_number", "fingerprint", "created_at"),)

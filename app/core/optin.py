@@ -208,9 +208,7 @@ def open_request(
         "code_expires_at": expires_at,
         "created_at": now,
     }
-    request = connection.execute(
-        sa.insert(OptInRequest).values(row).returning(OptInRequest)
-    ).one()
+    request = connection.execute(sa.insert(OptInRequest).values(row).returning(OptInRequest)).one()
     details = {"request": request_id, "text_version": row["text_version"]}
     consent.record(
         connection,
@@ -336,9 +334,7 @@ def _fault_of(
     return None
 
 
-def _count_attempt(
-    connection: Connection, waiting: Sequence[Any], policy: Policy
-) -> CodeFault:
+def _count_attempt(connection: Connection, waiting: Sequence[Any], policy: Policy) -> CodeFault:
     """A wrong code counts against every request that it could have meant."""
     fault = CodeFault.WRONG_CODE
     for request in waiting:
@@ -398,9 +394,7 @@ def _lift_for(
             consent.suppress(connection, fingerprint, other, consent.OPT_OUT, evidence, now)
 
 
-def _close(
-    connection: Connection, fingerprint: bytes, program: str, status: RequestStatus
-) -> None:
+def _close(connection: Connection, fingerprint: bytes, program: str, status: RequestStatus) -> None:
     query = sa.update(OptInRequest).where(
         OptInRequest.fingerprint == fingerprint, OptInRequest.status == RequestStatus.PENDING
     )

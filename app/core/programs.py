@@ -104,9 +104,7 @@ class Programs:
                 raise InvalidInputError(f"the program {other.slug!r} has this join word already")
 
 
-def terms_of(
-    connection: Connection, slug: str, policy: Policy, *, with_text: bool = True
-) -> Terms:
+def terms_of(connection: Connection, slug: str, policy: Policy, *, with_text: bool = True) -> Terms:
     """A program as it holds now. Raises NotFoundError."""
     row = connection.execute(_QUERY.where(Program.slug == slug)).first()
     if row is None or (with_text and row.text is None):
@@ -141,14 +139,14 @@ def keep_text(connection: Connection, program: str, text: str, at: datetime) -> 
             return version
 
 
+def names_of(program: Terms) -> set[str]:
+    """The words by which people may call a program, normalised."""
+    return {words(program.slug), *program.stop_words, *program.join_words}
+
+
 def named_by(topic: str, programs: list[Terms]) -> Terms | None:
     """The one program that the words after STOP name, if they name one."""
-    said = words(topic)
-    found = [
-        program
-        for program in programs
-        if said in {words(program.slug), *program.stop_words, *program.join_words}
-    ]
+    found = [program for program in programs if words(topic) in names_of(program)]
     return found[0] if len(found) == 1 else None
 
 
