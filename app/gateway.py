@@ -109,6 +109,7 @@ def build_services(
     policy = Policy(
         brand=settings.brand_name,
         language=settings.default_language,
+        public_url=settings.public_url,
         sender=settings.twilio_from,
         consent_required=settings.consent == "required",
         retention=timedelta(days=settings.retention_days),

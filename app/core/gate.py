@@ -26,7 +26,7 @@ from app.core.models import (
     Suppression,
 )
 from app.core.phone import PhoneReader
-from app.core.policy import Clock
+from app.core.policy import Clock, Policy
 
 _BATCH = 1000  # numbers asked for in one query
 
@@ -48,27 +48,21 @@ class Scope:
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the owner has chosen: with `consent_required` marketing needs a recorded consent."""
-
-    consent_required: bool
-
-
 def refusals(
     connection: Connection,
     fingerprints: Sequence[bytes],
     scope: Scope,
-    rules: Rules,
+    policy: Policy,
     at: datetime,
 ) -> dict[bytes, Reason]:
     """The reason for each number that may not get a message of this scope now.
 
+    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
     Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
     """
     if not program_exists(connection, scope.program):
         return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
-    needs_consent = rules.consent_required and scope.purpose is Purpose.MARKETING
+    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
     standing: dict[bytes, Reason | None] = {}
     if needs_consent:
         standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
@@ -132,10 +126,12 @@ def program_exists(connection: Connection, slug: str) -> bool:
 class Gate:
     """The decision for many numbers at once, without claiming anything."""
 
-    def __init__(self, database: Database, phones: PhoneReader, rules: Rules, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, phones: PhoneReader, policy: Policy, clock: Clock
+    ) -> None:
         self._database = database
         self._phones = phones
-        self._rules = rules
+        self._policy = policy
         self._clock = clock
 
     def check(self, numbers: Iterable[str], scope: Scope) -> Iterator[Decision]:
@@ -149,7 +145,7 @@ class Gate:
         known = sorted({each for each in fingerprints if each is not None})
         with self._database.read() as connection:
             refused: Mapping[bytes, Reason] = refusals(
-                connection, known, scope, self._rules, self._clock()
+                connection, known, scope, self._policy, self._clock()
             )
         for number, fingerprint in zip(numbers, fingerprints, strict=True):
             reason = Reason.INVALID_NUMBER if fingerprint is None else refused.get(fingerprint)

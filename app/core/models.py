@@ -333,6 +333,15 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class LinkToken(Base):
+    """The link that leads one person to their own page; only the token's hash is kept."""
+
+    __tablename__ = "link_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+
+
 class RateCount(Base):
     """How often something was done in one window of time; `key` hashes what, by whom and when."""
 

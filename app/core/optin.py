@@ -44,6 +44,7 @@ from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import Terms, keep_text, terms_of
 from app.core.replies import CODE_PLACE, Reply, render
+from app.core.wayout import can_be_answered
 
 _HOUR = timedelta(hours=1)
 _PREFIX_TAIL = 4  # the last digits of a number: pumping walks through them
@@ -161,7 +162,8 @@ class OptIns:
 
     def _send_code(self, opened: Opened, phone: Phone, terms: Terms, join: Join) -> None:
         language = join.language or terms.language
-        kept = render(Reply.JOIN_CODE, language, terms.brand, purpose=terms.purpose)
+        reply = Reply.JOIN_CODE if can_be_answered(terms.sender) else Reply.JOIN_CODE_FOR_FORM
+        kept = render(reply, language, terms.brand, purpose=terms.purpose)
         draft = Draft(
             phone.e164,
             with_code(kept, opened.code),

@@ -8,7 +8,7 @@ from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
-from app.core.gate import Gate, Rules
+from app.core.gate import Gate
 from app.core.inbound import Inbox
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
@@ -48,14 +48,13 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        rules = Rules(policy.consent_required)
-        outbox = Outbox(database, provider, phones, rules, clock)
+        outbox = Outbox(database, provider, phones, policy, clock)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
             provider=provider,
-            gate=Gate(database, phones, rules, clock),
+            gate=Gate(database, phones, policy, clock),
             inbox=Inbox(database, phones, policy, clock, sleep),
             outbox=outbox,
             programs=Programs(database, policy, clock),

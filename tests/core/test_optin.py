@@ -168,7 +168,7 @@ def test_a_suppressed_number_comes_back_only_from_the_handset(gateway: Gateway, 
 
 
 def test_start_restores_what_stop_withdrew(gateway: Gateway, handset: Handset, clock: Clock):
-    """Who had joined, said STOP and then START, is back without a code; expired consents are not."""
+    """Who had joined, said STOP, then START, is back without a code; an expired consent is not."""
     handset.text(code_in(handset.text("START")))
     handset.text("STOP")
 

@@ -32,6 +32,7 @@ class Reply(StrEnum):
     NOT_OPTED_OUT = "not_opted_out"
     HELP = "help"
     JOIN_CODE = "join_code"
+    JOIN_CODE_FOR_FORM = "join_code_for_form"
     JOINED = "joined"
     WRONG_CODE = "wrong_code"
     CODE_OVER = "code_over"
@@ -57,6 +58,16 @@ def _written(table: dict[str, str], name: str, fact: object) -> str:
 
 def language_of_region(region: str | None) -> str | None:
     return _LANGUAGE_OF_REGION.get(region or "")
+
+
+def way_out_by_word(language: str) -> str:
+    """How a text from a sender that can be answered ends."""
+    return _table(language)["way_out_by_word"]
+
+
+def way_out_by_link(language: str, link: str) -> str:
+    """How a text from a sender that can't be answered ends."""
+    return _table(language)["way_out_by_link"].format(link=link)
 
 
 def default_purpose(language: str) -> str:

@@ -58,6 +58,13 @@ def upgrade() -> None:
         "ix_ledger_entries_fingerprint", "ledger_entries", ["fingerprint"], unique=False
     )
     op.create_table(
+        "link_tokens",
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("ix_link_tokens_fingerprint", "link_tokens", ["fingerprint"], unique=False)
+    op.create_table(
         "programs",
         sa.Column("slug", sa.String(length=40), nullable=False),
         sa.Column("brand", sa.Text(), nullable=True),
