@@ -19,7 +19,7 @@ def test_an_empty_database_becomes_usable(databases):
     database = Database(url, FINGERPRINT_KEY)
     assert is_current(database)
     with database.read() as connection:
-        programs = connection.execute(sa.select(Program.slug, Program.name)).all()
+        programs = connection.execute(sa.select(Program.slug, Program.brand)).all()
     assert programs == [("default", "Caffè")]
     database.close()
 
@@ -27,10 +27,10 @@ def test_an_empty_database_becomes_usable(databases):
 def test_migrating_again_changes_nothing(settings, database):
     """A release may run `migrate` every time: what is there stays."""
     with database.write() as connection:
-        connection.execute(sa.update(Program).values(name="renamed by the operator"))
+        connection.execute(sa.update(Program).values(brand="renamed by the operator"))
     migrate(settings.database_url, FINGERPRINT_KEY, BRAND)
     with database.read() as connection:
-        assert connection.execute(sa.select(Program.name)).scalars().all() == [
+        assert connection.execute(sa.select(Program.brand)).scalars().all() == [
             "renamed by the operator"
         ]
         assert len(connection.execute(sa.select(Installation.id)).all()) == 1
