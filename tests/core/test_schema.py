@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -15,13 +16,11 @@ from tests.databases import BRAND, FINGERPRINT_KEY
 def test_an_empty_database_becomes_usable(databases):
     """After `migrate`, an empty database has the current schema and the first program."""
     url = databases.empty()
-    migrate(url, FINGERPRINT_KEY, "Caffè")
-    database = Database(url, FINGERPRINT_KEY)
-    assert is_current(database)
-    with database.read() as connection:
-        programs = connection.execute(sa.select(Program.slug, Program.brand)).all()
-    assert programs == [("default", "Caffè")]
-    database.close()
+    migrate(url, FINGERPRINT_KEY, BRAND)
+    with closing(Database(url, FINGERPRINT_KEY)) as database:
+        assert is_current(database)
+        with database.read() as connection:
+            assert connection.execute(sa.select(Program.slug)).all() == [("default",)]
 
 
 def test_migrating_again_changes_nothing(settings, database):
@@ -42,11 +41,10 @@ def test_two_hosts_may_migrate_at_once(databases):
     with ThreadPoolExecutor() as pool:
         releases = [pool.submit(migrate, url, FINGERPRINT_KEY, BRAND) for _ in range(3)]
     assert [release.exception() for release in releases] == [None, None, None]
-    database = Database(url, FINGERPRINT_KEY)
-    assert is_current(database)
-    with database.read() as connection:
-        assert len(connection.execute(sa.select(Installation.id)).all()) == 1
-    database.close()
+    with closing(Database(url, FINGERPRINT_KEY)) as database:
+        assert is_current(database)
+        with database.read() as connection:
+            assert len(connection.execute(sa.select(Installation.id)).all()) == 1
 
 
 def test_another_schema_is_not_current(database):
