@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -8,19 +7,22 @@ from alembic.runtime.migration import MigrationContext
 
 from app.core.database import Database
 from app.core.errors import StorageUnavailableError
-from app.core.models import Base, Installation, Program
+from app.core.models import Base, ConsentText, Installation, Program
 from app.core.schema import is_current, migrate
 from tests.databases import BRAND, FINGERPRINT_KEY
 
 
 def test_an_empty_database_becomes_usable(databases):
-    """After `migrate`, an empty database has the current schema and the first program."""
+    """After `migrate`, an empty database has the current schema and a first program with its text."""
     url = databases.empty()
-    migrate(url, FINGERPRINT_KEY, BRAND)
-    with closing(Database(url, FINGERPRINT_KEY)) as database:
-        assert is_current(database)
-        with database.read() as connection:
-            assert connection.execute(sa.select(Program.slug)).all() == [("default",)]
+    migrate(url, FINGERPRINT_KEY, "Caffè")
+    database = Database(url, FINGERPRINT_KEY)
+    assert is_current(database)
+    with database.read() as connection:
+        texts = connection.execute(sa.select(ConsentText.program, ConsentText.text)).all()
+    assert [text.program for text in texts] == ["default"]
+    assert "Caffè" in texts[0].text
+    database.close()
 
 
 def test_migrating_again_changes_nothing(settings, database):
@@ -41,10 +43,11 @@ def test_two_hosts_may_migrate_at_once(databases):
     with ThreadPoolExecutor() as pool:
         releases = [pool.submit(migrate, url, FINGERPRINT_KEY, BRAND) for _ in range(3)]
     assert [release.exception() for release in releases] == [None, None, None]
-    with closing(Database(url, FINGERPRINT_KEY)) as database:
-        assert is_current(database)
-        with database.read() as connection:
-            assert len(connection.execute(sa.select(Installation.id)).all()) == 1
+    database = Database(url, FINGERPRINT_KEY)
+    assert is_current(database)
+    with database.read() as connection:
+        assert len(connection.execute(sa.select(Installation.id)).all()) == 1
+    database.close()
 
 
 def test_another_schema_is_not_current(database):
