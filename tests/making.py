@@ -3,6 +3,8 @@
 from typing import Any
 
 from app.config import Settings
+from app.core.outbound import Draft
+from app.core.provider import InboundMessage
 from tests.databases import BRAND, FINGERPRINT_KEY
 
 ACCOUNT_SID = "AC" + "0" * 30 + "42"
@@ -21,3 +23,17 @@ def made_settings(**changes: Any) -> Settings:
         "consent": "assumed",
     }
     return Settings(**(values | changes))
+
+
+PERSON = "+393331234567"
+SENDER = "+393399957505"
+
+
+def text(body: str, sender: str = PERSON, message_id: str = "SM1", **more: Any) -> InboundMessage:
+    """A text that comes in by Twilio."""
+    return InboundMessage("twilio", message_id, sender, SENDER, body, **more)
+
+
+def draft(to: str = PERSON, body: str = "Ciao", **more: Any) -> Draft:
+    """A marketing message of the first program."""
+    return Draft(to, body, **({"program": "default", "sender": SENDER} | more))
