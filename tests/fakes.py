@@ -139,27 +139,22 @@ class Outage:
     """Lets the statements of an engine fail, as they do when the connection breaks."""
 
     def __init__(self, engine: Engine) -> None:
-        self._failing = 0
+        self._passing = self._failing = 0
         sa.event.listen(engine, "before_cursor_execute", self._look)
 
-    def begin(self, statements: int = 1_000_000) -> None:
-        """The next so many statements fail."""
-        self._failing = statements
-
-    def begin_after(self, statements: int) -> None:
-        """So many statements pass yet, then one fails."""
-        self._failing = -statements
+    def begin(self, statements: int = 1_000_000, after: int = 0) -> None:
+        """So many statements fail, after so many that still pass."""
+        self._passing, self._failing = after, statements
 
     def end(self) -> None:
-        self._failing = 0
+        self._passing = self._failing = 0
 
     def _look(self, *_: Any) -> None:
-        if self._failing > 0:
+        if self._passing > 0:
+            self._passing -= 1
+        elif self._failing > 0:
             self._failing -= 1
             raise OperationalError("a statement", {}, Exception("the connection broke"))
-        if self._failing < 0:
-            self._failing += 1
-            self._failing = self._failing or 1
 
 
 @contextmanager
