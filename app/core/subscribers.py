@@ -25,25 +25,15 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     )
 
 
-def lock_for_handset(
-    connection: Connection, phone: Phone, language: str | None, at: datetime
-) -> None:
-    """As `lock`, for a message from the handset itself: an erased number becomes known again.
+def learn(connection: Connection, phone: Phone, language: str | None) -> None:
+    """The handset itself has texted: an erased number becomes known again, and its language.
 
-    `language`: the one the person wrote in, where the words told.
+    `language`: the one the person wrote in, None where the words did not tell.
     """
-    row = {
-        "fingerprint": phone.fingerprint,
-        "number": phone.e164,
-        "language": language,
-        "first_seen_at": at,
-    }
-    query = insert(connection, Subscriber).values(row)
-    news = {
-        "number": query.excluded.number,
-        "language": sa.func.coalesce(query.excluded.language, Subscriber.language),
-    }
-    connection.execute(query.on_conflict_do_update(index_elements=["fingerprint"], set_=news))
+    news = {"number": phone.e164} | ({"language": language} if language else {})
+    connection.execute(
+        sa.update(Subscriber).where(Subscriber.fingerprint == phone.fingerprint).values(news)
+    )
 
 
 def lock_known(connection: Connection, fingerprint: bytes) -> None:
