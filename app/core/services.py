@@ -9,6 +9,7 @@ from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
 from app.core.gate import Gate
+from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.outbound import Outbox
 from app.core.phone import PhoneReader
@@ -32,6 +33,7 @@ class Services:
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
+    histories: Histories
     api_keys: ApiKeys
 
     @classmethod
@@ -55,5 +57,6 @@ class Services:
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
+            histories=Histories(database),
             api_keys=ApiKeys(database, clock),
         )
