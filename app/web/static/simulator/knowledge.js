@@ -70,7 +70,7 @@ function meaning(text) {
 }
 
 function tag(name, value) {
-  return element("span", { class: "tag" }, name && `${name} `, element("code", {}, value));
+  return element("span", { class: "tag" }, name && `${name} `, element("code", { title: value }, value));
 }
 
 function showLedger(state) {
