@@ -36,14 +36,14 @@ def entry(act: Act, minutes: int, program: str = ALL_PROGRAMS) -> SimpleNamespac
 
 def test_a_history_holds_what_came_what_went_and_what_was_done(gateway: Gateway):
     """Texts, sends and ledger entries of one number, the oldest first, and of nobody else."""
-    gateway.messages.create(to=NUMBER, body="ciao")
+    gateway.messages.create(to=NUMBER, body="Ciao! STOP per uscire")
     texted(gateway, "STOP", "CANCELLA")
     texted(gateway, "STOP", sender="+393477654321")
 
     history = gateway.services.histories.of(gateway.services.phones.parse(NUMBER))
 
     assert [row.body for row in history.inbound] == ["STOP", "CANCELLA"]
-    assert [row.body for row in history.outbound] == ["ciao"]
+    assert [row.body for row in history.outbound] == ["Ciao! STOP per uscire"]
     assert [row.text for row in history.ledger] == ["STOP", "CANCELLA"]
     assert history.language == "it"
     assert history.first_seen_at is not None

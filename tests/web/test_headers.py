@@ -39,7 +39,7 @@ def asset(client: FlaskClient, name: str) -> str:
 )
 def test_every_answer_is_guarded(client: FlaskClient, method: str, path: str, status: int):
     """Pages, errors, files and webhooks alike: only our own files run, nobody frames them."""
-    answer = client.open(path, method=method)
+    answer = client.open(path, method=method, buffered=True)
 
     assert answer.status_code == status
     policy = answer.headers["Content-Security-Policy"].split("; ")
@@ -62,7 +62,7 @@ def test_what_is_about_people_is_not_kept_by_caches(client: FlaskClient):
 
 def test_static_files_are_kept_for_good_under_their_version(client: FlaskClient):
     """A file's address changes with its content, so that a browser never asks for it twice."""
-    answer = client.get(asset(client, "simulator/main.js"))
+    answer = client.get(asset(client, "simulator/main.js"), buffered=True)
 
     assert answer.status_code == 200
     assert answer.mimetype in {"text/javascript", "application/javascript"}
@@ -72,7 +72,7 @@ def test_static_files_are_kept_for_good_under_their_version(client: FlaskClient)
 
 def test_a_page_of_another_release_still_gets_its_files(client: FlaskClient):
     """While two releases run side by side an address of the other one answers, and is not kept."""
-    answer = client.get("/static/0123456789ab/simulator.css")
+    answer = client.get("/static/0123456789ab/simulator.css", buffered=True)
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-cache"

@@ -16,7 +16,7 @@ from app.core.models import Act, DeliveryStatus
 from app.web.words import LANGUAGES, words
 
 WEB = resources.files("app.web")
-SCRIPTS = [file for file in WEB.joinpath("static", "simulator").iterdir()]
+SCRIPTS = list(WEB.joinpath("static", "simulator").iterdir())
 
 
 def paths(table: Any, prefix: str = "") -> Iterator[str]:
@@ -54,7 +54,7 @@ def test_every_language_says_the_same_things():
     ],
 )
 def test_every_code_is_explained_in_plain_words(table: str, codes: type[StrEnum]):
-    """Whatever the gateway decides, the page has a sentence for it, and for what it doesn't know."""
+    """Whatever the gateway decides, the page has words for it, and for what it doesn't know."""
     for language in LANGUAGES:
         known = words(language)[table]
         left_out = set() if codes is not DeliveryStatus else {DeliveryStatus.REFUSED}  # has reasons

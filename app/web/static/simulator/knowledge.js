@@ -16,10 +16,11 @@ export function show(state) {
 function showStanding(state) {
   const refusal = state.refusals.marketing;
   const kind = { suppressed: "suppressed", under_review: "under_review" }[refusal] ?? (refusal ? "refused" : "open");
-  const [sign, tone] = { open: [ICONS.yes, "good"], under_review: [ICONS.wait, "wait"] }[kind] ?? [ICONS.no, "bad"];
+  const [sign, tone] = { open: [ICONS.yes, "good"], suppressed: [ICONS.no, "bad"] }[kind] ?? [ICONS.wait, "wait"];
   byId("standing").replaceChildren(
     element("span", { class: `seal ${tone}` }, icon(sign)),
     element("p", { class: "headline" }, say(`standing.${kind}`), element("span", {}, whyStanding(state, refusal))),
+    refusal ? element("p", { class: "way-on" }, explain("ways_on", refusal)) : "",
   );
   byId("facts").replaceChildren(
     fact(say("standing.marketing"), gets(state.refusals.marketing)),
@@ -53,7 +54,7 @@ function showUnderstanding(text) {
       "dl",
       {},
       fact(say("understanding.why"), explain("rules", text.rule, { rule: text.rule.replaceAll("_", " ") })),
-      fact(say("understanding.answer"), text.reply ?? explain("silences", text.silence)),
+      fact(say("understanding.answer"), answerTo(text)),
     ),
     element(
       "p",
@@ -63,6 +64,11 @@ function showUnderstanding(text) {
       text.language ? tag("", languageName(text.language)) : null,
     ),
   );
+}
+
+function answerTo(text) {
+  // Where a code stood, what is kept has only its place.
+  return text.reply?.replace("{code}", "••••••") ?? explain("silences", text.silence);
 }
 
 function meaning(text) {

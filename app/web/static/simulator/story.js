@@ -42,7 +42,7 @@ export function show(state) {
 function momentsOf(state) {
   const texts = state.texts.map((text) => ({
     at: text.received_at, lane: "person", kind: text.review ? "hold" : text.meaning, label: text.body,
-    title: explain("meanings", text.meaning), reply: text.reply,
+    title: explain("meanings", text.meaning), reply: text.reply?.replace("{code}", "••••••"),
   }));
   const sends = state.sends.map((send) => ({
     at: send.created_at, lane: "script", kind: LOST.has(send.status) ? "lost" : "sent", label: "",
