@@ -38,7 +38,7 @@ function whyStanding(state, refusal) {
   return refusal ? capital(`${explain("reasons", refusal)}.`) : say("standing.open_why");
 }
 
-const gets = (refusal) => (refusal ? explain("reasons", refusal) : say("standing.allowed"));
+const gets = (refusal) => say(refusal ? "standing.stopped" : "standing.allowed");
 
 function fact(name, value) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, value));

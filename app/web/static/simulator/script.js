@@ -51,8 +51,8 @@ function summary(results, refused) {
   return say("script.bulk", { count, arrived: count - refused.length, refused: refused.length });
 }
 
-function single({ receipt, refusal }) {
-  if (!refusal) return `${explain("statuses", receipt.status)}.`;
+function single({ refusal }) {
+  if (!refusal) return say("script.passed");
   return refusal.reason ? say("script.refused", { reason: explain("reasons", refusal.reason) }) : refusal.message;
 }
 
