@@ -22,6 +22,10 @@ Insert = sqlite.Insert | postgresql.Insert
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
 
+# read_only_sql_transaction: during a failover, or on a standby.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_READ_ONLY = "25006"
+
 
 class Database:
     """Transactions on one database. Threads share it; processes each make their own.
@@ -88,6 +92,8 @@ def _translated_errors() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StorageUnavailableError("the database can't be reached") from error
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise StorageUnavailableError("the database can only be read at the moment") from error
         if error.connection_invalidated:
             raise StorageUnavailableError("the connection to the database broke") from error
         raise

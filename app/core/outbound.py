@@ -13,7 +13,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, delivery, models, subscribers
+from app.core import barrier, consent, delivery, models, subscribers
 from app.core.consent import Evidence
 from app.core.database import Database, insert
 from app.core.errors import (
@@ -57,13 +57,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message that was handed to the provider; `to` is E.164, `segments` what is paid for.
+    """A message that was handed to the provider; `segments` is what is paid for.
 
-    `resource` is the provider's own description, empty where the answer is a repeated one.
+    `to` is E.164, None once the person was erased. `resource` is the provider's own description,
+    empty where the answer is a repeated one.
     """
 
     id: str
-    to: str
+    to: str | None
     status: DeliveryStatus
     provider_id: str | None
     segments: int
@@ -95,18 +96,21 @@ class Outbox:
         message = OutgoingMessage(phone, draft.body, draft.sender, draft.options)
         claimed, is_new = self._claim(draft, phone)
         if not is_new:
-            return _repeated(claimed, phone)
+            return self._first_answer(claimed, phone)
         if claimed.reason is not None:
             raise NotSentError(Reason(claimed.reason))
         return self._hand_over(claimed, message)
 
-    def status(self, message_id: str) -> Receipt:
-        """What became of a message. Raises NotFoundError."""
+    def status(self, message_id: str, program: str | None = None) -> Receipt:
+        """What became of a message, of any program or of this one. Raises NotFoundError."""
         query = sa.select(_Row, models.Subscriber.number).join(
             models.Subscriber, models.Subscriber.fingerprint == _Row.fingerprint
         )
+        query = query.where(_Row.id == message_id)
+        if program is not None:
+            query = query.where(_Row.program == program)
         with self._database.read() as connection:
-            row = connection.execute(query.where(_Row.id == message_id)).first()
+            row = connection.execute(query).first()
         if row is None:
             raise NotFoundError("there is no message with this id")
         return Receipt(
@@ -165,6 +169,13 @@ class Outbox:
                 "this idempotency_key was used for a different message: use a new key"
             )
         return first
+
+    def _first_answer(self, first: Any, phone: Phone) -> Receipt:
+        """What the first call with this idempotency key was told, once it has been told it."""
+        barrier.wait_for(self._database, [first.id])
+        with self._database.read() as connection:
+            settled = connection.execute(sa.select(_Row).where(_Row.id == first.id)).one()
+        return _repeated(settled, phone)
 
     def _hand_over(self, claimed: Any, message: OutgoingMessage) -> Receipt:
         # No transaction is open here: a slow provider must not hold a number's lock, and what a
@@ -236,5 +247,7 @@ def _repeated(first: Any, phone: Phone) -> Receipt:
             code=first.error_code or 0,
             permanent=True,
         )
+    if first.status in {DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN}:
+        raise ProviderOutcomeUnknownError("the provider has not answered the first time")
     status = DeliveryStatus(first.status)
     return Receipt(first.id, phone.e164, status, first.provider_message_id, first.segments)

@@ -7,7 +7,7 @@ from flask import Flask
 from app.config import Settings
 from app.core.provider import WebhookDoor
 from app.core.services import Services
-from app.web import errors, health, logs, webhooks
+from app.web import api, errors, health, logs, webhooks
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -25,4 +25,6 @@ def create_app(settings: Settings, services: Services, doors: Iterable[WebhookDo
     app.register_blueprint(health.blueprint(services))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
+    table = api.routes(services)
+    app.register_blueprint(api.blueprint(table, services))
     return app
