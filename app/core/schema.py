@@ -11,11 +11,13 @@ from sqlalchemy.engine import Connection
 
 from app.core.database import Database, fingerprint_check, insert, make_engine
 from app.core.models import Installation, Program
+from app.core.programs import keep_text
+from app.core.replies import default_consent_text, default_purpose
 
 DEFAULT_PROGRAM = "default"
 
 
-def migrate(url: str, fingerprint_key: str, brand: str) -> None:
+def migrate(url: str, fingerprint_key: str, brand: str, language: str = "it") -> None:
     """Prepare an empty database or bring an older one up to date; safe to run at any time, twice.
 
     Raises sqlalchemy's OperationalError when the database can't be reached.
@@ -28,7 +30,7 @@ def migrate(url: str, fingerprint_key: str, brand: str) -> None:
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        _furnish(connection, fingerprint_key, brand)
+        _furnish(connection, fingerprint_key, brand, language)
     engine.dispose()
 
 
@@ -46,11 +48,15 @@ def _alembic() -> Config:
     return config
 
 
-def _furnish(connection: Connection, fingerprint_key: str, brand: str) -> None:
+def _furnish(connection: Connection, fingerprint_key: str, brand: str, language: str) -> None:
     """What a new database has from the start: the mark of its key, and one program."""
     installed = sa.select(Installation.id)
     if connection.execute(installed).first() is None:
         check = fingerprint_check(fingerprint_key)
         connection.execute(sa.insert(Installation).values(id=1, fingerprint_check=check))
-    program = {"slug": DEFAULT_PROGRAM, "name": brand, "created_at": datetime.now(UTC)}
-    connection.execute(insert(connection, Program).values(program).on_conflict_do_nothing())
+    now = datetime.now(UTC)
+    program = {"slug": DEFAULT_PROGRAM, "created_at": now}
+    query = insert(connection, Program).values(program).on_conflict_do_nothing()
+    if connection.execute(query.returning(Program.slug)).first() is not None:
+        text = default_consent_text(language, brand, default_purpose(language))
+        keep_text(connection, DEFAULT_PROGRAM, text, now)

@@ -7,7 +7,7 @@ from flask import Flask
 from app.config import Settings
 from app.core.provider import WebhookDoor
 from app.core.services import Services
-from app.web import api, errors, health, logs, webhooks
+from app.web import api, assets, docs, errors, health, logs, webhooks
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -22,9 +22,11 @@ def create_app(settings: Settings, services: Services, doors: Iterable[WebhookDo
     app.config["MAX_FORM_PARTS"] = 200
     logs.attach(app)
     errors.attach(app)
+    assets.attach(app)
     app.register_blueprint(health.blueprint(services))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
     table = api.routes(services)
     app.register_blueprint(api.blueprint(table, services))
+    app.register_blueprint(docs.blueprint(table, settings.public_url))
     return app

@@ -37,8 +37,7 @@ def blueprint(table: Sequence[Route], services: Services) -> Blueprint:
     api.register_error_handler(ProviderError, _not_taken)
     for route in table:
         rule = route.path.replace("{", "<").replace("}", ">")
-        name = route.handle.__qualname__.replace(".", "_")
-        api.add_url_rule(rule, name, _view(route), methods=[route.method])
+        api.add_url_rule(rule, route.name, _view(route), methods=[route.method])
     return api
 
 

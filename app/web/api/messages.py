@@ -23,23 +23,36 @@ class Messages:
         self._services = services
 
     def routes(self) -> Iterator[Route]:
-        refused = "Refused: `reason` says why. Nothing was sent."
-        failed = "The provider did not take the message. It was not sent."
-        unknown = (
-            "The provider's answer did not come: the message may be on its way. Repeat the request "
-            "only with the same `idempotency_key`, which never sends twice."
-        )
         yield Route(
+            "send_message",
             "POST",
             "/messages",
             self.send,
             {201: Message},
             body=MessageRequest,
-            fails={409: refused, 502: failed, 504: unknown},
+            fails={
+                409: "Refused: `reason` says why. Nothing was sent.",
+                502: "The provider did not take the message. It was not sent.",
+                504: "The provider's answer did not come: the message may be on its way. Repeat the "
+                "request only with the same `idempotency_key`, which never sends twice.",
+            },
         )
-        none = "There is no such message, or it belongs to another key's program."
-        yield Route("GET", "/messages/{id}", self.show, {200: Message}, fails={404: none})
-        yield Route("POST", "/checks", self.check, {200: Checks}, body=ChecksRequest)
+        yield Route(
+            "show_message",
+            "GET",
+            "/messages/{id}",
+            self.show,
+            {200: Message},
+            fails={404: "There is no such message, or it belongs to another key's program."},
+        )
+        yield Route(
+            "check_numbers",
+            "POST",
+            "/checks",
+            self.check,
+            {200: Checks},
+            body=ChecksRequest,
+        )
 
     def send(self, caller: Caller, asked: MessageRequest) -> Answer:
         """Send a message.

@@ -23,15 +23,22 @@ class ReviewRequests:
         self._queue = services.reviews
 
     def routes(self) -> Iterator[Route]:
-        yield Route("GET", "/reviews", self.waiting, {200: Reviews}, query=ReviewsQuery)
-        none = "No text with this id waits: it is decided already, or there is none."
         yield Route(
+            "list_reviews",
+            "GET",
+            "/reviews",
+            self.waiting,
+            {200: Reviews},
+            query=ReviewsQuery,
+        )
+        yield Route(
+            "decide_review",
             "POST",
             "/reviews/{id}",
             self.decide,
             {200: Decision},
             body=DecisionRequest,
-            fails={404: none},
+            fails={404: "No text with this id waits: it is decided already, or there is none."},
         )
 
     def waiting(self, caller: Caller, asked: ReviewsQuery) -> Answer:

@@ -12,12 +12,13 @@ Answer = tuple[BaseModel, int]
 class Route:
     """One request: what it takes, what it gives, how it can fail.
 
-    `path` is spelled as in OpenAPI: `{id}` varies. `handle` is called with the caller, what varies
-    in the path, and the validated body or query; its docstring is what the reader of the API sees.
-    `gives` has a model for each status of success, `fails` a sentence for each of the failures
-    that are this request's own; those that all share are described once.
+    `name` is the request's own, also in generated clients. `path` is spelled as in OpenAPI: `{id}`
+    varies. `handle` is called with the caller, what varies in the path, and the validated body or
+    query; its docstring is what the reader of the API sees. `gives` has a model for each status of
+    success, `fails` a sentence for each failure that is this request's own.
     """
 
+    name: str
     method: str
     path: str
     handle: Callable[..., Answer]

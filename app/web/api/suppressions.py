@@ -1,7 +1,6 @@
 """The suppression list: read it, add to it, lift from it with evidence."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from werkzeug.exceptions import Forbidden
 
@@ -29,11 +28,30 @@ class SuppressionRequests:
         self._phones = services.phones
 
     def routes(self) -> Iterator[Route]:
-        path = "/suppressions"
-        yield Route("GET", path, self.page, {200: Suppressions}, query=SuppressionsQuery)
-        gives: dict[int, Any] = {201: SuppressionAdded, 200: SuppressionAdded}
-        yield Route("POST", path, self.add, gives, body=SuppressionRequest)
-        yield Route("POST", f"{path}/lift", self.lift, {200: SuppressionLifted}, body=LiftRequest)
+        yield Route(
+            "list_suppressions",
+            "GET",
+            "/suppressions",
+            self.page,
+            {200: Suppressions},
+            query=SuppressionsQuery,
+        )
+        yield Route(
+            "add_suppression",
+            "POST",
+            "/suppressions",
+            self.add,
+            {201: SuppressionAdded, 200: SuppressionAdded},
+            body=SuppressionRequest,
+        )
+        yield Route(
+            "lift_suppression",
+            "POST",
+            "/suppressions/lift",
+            self.lift,
+            {200: SuppressionLifted},
+            body=LiftRequest,
+        )
 
     def page(self, caller: Caller, asked: SuppressionsQuery) -> Answer:
         """List the suppressions.
