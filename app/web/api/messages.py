@@ -33,8 +33,8 @@ class Messages:
             fails={
                 409: "Refused: `reason` says why. Nothing was sent.",
                 502: "The provider did not take the message. It was not sent.",
-                504: "The provider's answer did not come: the message may be on its way. Repeat the "
-                "request only with the same `idempotency_key`, which never sends twice.",
+                504: "The provider's answer did not come: the message may be on its way. Repeat it "
+                "only with the same `idempotency_key`, which never sends twice.",
             },
         )
         yield Route(

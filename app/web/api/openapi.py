@@ -163,5 +163,8 @@ def _curl(route: Route, operation: Json, address: str) -> str:
     lines = [f"curl {address}{route.path}", '-H "Authorization: Bearer $OPTOUT_API_KEY"']
     if route.body:
         example = operation["requestBody"]["content"]["application/json"]["example"]
-        lines += ['-H "Content-Type: application/json"', f"-d '{json.dumps(example)}'"]
+        lines += [
+            '-H "Content-Type: application/json"',
+            f"-d '{json.dumps(example, indent=2, ensure_ascii=False)}'",
+        ]
     return " \\\n  ".join(lines)
