@@ -71,17 +71,16 @@ def _shown(operation: Json, schemas: Mapping[str, Json]) -> Json:
 
 
 def _fields(
-    schema: Json, schemas: Mapping[str, Json], prefix: str = "", *, may_be_null: bool = False
+    schema: Json, schemas: Mapping[str, Json], *, inner: bool = False, may_be_null: bool = False
 ) -> list[Json]:
     """The fields of an object, and of the objects in its lists, as a table shows them."""
     whole = resolved(schema, schemas)
     shown = []
     for name, field in whole["properties"].items():
-        row = _field(prefix + name, field, schemas, may_be_null=may_be_null)
-        shown.append({**row, "needed": name in whole.get("required", ())})
+        row = _field(name, field, schemas, may_be_null=may_be_null)
+        shown.append({**row, "needed": name in whole.get("required", ()), "inner": inner})
         if "$ref" in field.get("items", {}):
-            inner = f"{prefix}{name}[]."
-            shown += _fields(field["items"], schemas, inner, may_be_null=may_be_null)
+            shown += _fields(field["items"], schemas, inner=True, may_be_null=may_be_null)
     return shown
 
 
@@ -99,7 +98,7 @@ def _kind(schema: Json) -> str:
     """What a field may hold, in words."""
     if "enum" in schema:
         return ", ".join(f"`{each}`" for each in schema["enum"])
-    kind = str(schema.get("format") or schema["type"])
+    kind = str(schema.get("format") or schema["type"]).replace("array", "list")
     limits = (("maxLength", "characters"), ("maxItems", "entries"), ("maximum", ""))
     bounds = (f", at most {schema[name]:,} {what}" for name, what in limits if name in schema)
     return kind + "".join(bounds).rstrip()
