@@ -9,6 +9,7 @@ from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
 from app.core.gate import Gate
+from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
@@ -36,6 +37,7 @@ class Services:
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
+    histories: Histories
     api_keys: ApiKeys
 
     @classmethod
@@ -62,5 +64,6 @@ class Services:
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
+            histories=Histories(database),
             api_keys=ApiKeys(database, clock),
         )

@@ -68,7 +68,7 @@ def _unforeseen(error: Exception) -> Response:
 
 
 def _render(status: int, detail: str, error: Exception) -> Response:
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/simulator/")):
         return problem(status, detail, getattr(error, "reason", None))
     return Response(f"{detail}\n", status=status, mimetype="text/plain")
 
