@@ -25,6 +25,12 @@ class Given(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def _whole(text: str) -> str:
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("must be Unicode text; it holds half a character")
+    return text
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
@@ -37,12 +43,13 @@ def _one_line(text: str) -> str:
     return text
 
 
+Spelling = Annotated[str, AfterValidator(_whole)]
 Words = Annotated[str, AfterValidator(_not_blank)]
 Label = Annotated[Words, AfterValidator(_one_line)]
 Word = Annotated[str, Field(pattern=r"^[!-~]+$")]
 
 Number = Annotated[
-    str,
+    Spelling,
     Field(
         description="A telephone number in any spelling: `+39…`, `0039…`, national, with spaces.",
         examples=["+393331234567"],
@@ -115,7 +122,7 @@ class Message(Given):
 
 class ChecksRequest(Asked):
     to: Annotated[
-        list[str],
+        list[Spelling],
         Field(
             max_length=MAX_CHECKED,
             description="Telephone numbers, in any spelling.",
