@@ -8,9 +8,11 @@ from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
+from app.core.dossier import Dossiers
 from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
+from app.core.ledger import Ledger
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.phone import PhoneReader
@@ -39,6 +41,8 @@ class Services:
     reviews: ReviewQueue
     histories: Histories
     api_keys: ApiKeys
+    ledger: Ledger
+    dossiers: Dossiers
 
     @classmethod
     def build(
@@ -66,4 +70,6 @@ class Services:
             reviews=ReviewQueue(database, clock),
             histories=Histories(database),
             api_keys=ApiKeys(database, clock),
+            ledger=Ledger(database, clock),
+            dossiers=Dossiers(database, phones, policy, clock),
         )

@@ -7,20 +7,21 @@ from alembic.runtime.migration import MigrationContext
 
 from app.core.database import Database
 from app.core.errors import StorageUnavailableError
-from app.core.models import Base, Installation, Program
+from app.core.models import Base, ConsentText, Installation, Program
 from app.core.schema import is_current, migrate
 from tests.databases import BRAND, FINGERPRINT_KEY
 
 
 def test_an_empty_database_becomes_usable(databases):
-    """After `migrate`, an empty database has the current schema and the first program."""
+    """After `migrate`, an empty database has the schema of today and a first program."""
     url = databases.empty()
     migrate(url, FINGERPRINT_KEY, "Caffè")
     database = Database(url, FINGERPRINT_KEY)
     assert is_current(database)
     with database.read() as connection:
-        programs = connection.execute(sa.select(Program.slug, Program.brand)).all()
-    assert programs == [("default", "Caffè")]
+        texts = connection.execute(sa.select(ConsentText.program, ConsentText.text)).all()
+    assert [text.program for text in texts] == ["default"]
+    assert "Caffè" in texts[0].text
     database.close()
 
 
