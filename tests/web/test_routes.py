@@ -7,6 +7,7 @@ from flask import Flask
 
 from app import create_app
 from tests.making import made_settings
+from tests.web.api.conftest import FakeProvider
 
 PUBLIC, SIGNED, BEARER, BASIC = "public", "signed", "bearer", "basic"
 SIMULATOR = "simulator only"  # there is nothing real behind it, so nobody need prove who they are
@@ -59,7 +60,8 @@ def app(database_url: str) -> Flask:
 
 @pytest.fixture
 def twilio_app(database_url: str) -> Flask:
-    return create_app(made_settings(database_url=database_url, sms_provider="twilio"))
+    settings = made_settings(database_url=database_url, sms_provider="twilio")
+    return create_app(settings, FakeProvider())
 
 
 def test_every_route_is_in_the_table(app: Flask):
