@@ -7,7 +7,7 @@ from flask import Flask
 from app.config import Settings
 from app.core.provider import SimulatedNetwork, WebhookDoor
 from app.core.services import Services
-from app.web import assets, errors, headers, health, logs, simulator, webhooks
+from app.web import api, assets, docs, errors, headers, health, logs, simulator, webhooks
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -35,6 +35,9 @@ def create_app(
     app.register_blueprint(health.blueprint(services))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
+    table = api.routes(services)
+    app.register_blueprint(api.blueprint(table, services))
+    app.register_blueprint(docs.blueprint(table, settings.public_url))
     if network is not None:
         app.register_blueprint(webhooks.blueprint(network.door, services))
         app.register_blueprint(simulator.blueprint(network, services))
