@@ -4,6 +4,7 @@ Every function works inside the caller's transaction, which holds the subscriber
 (app.core.subscribers): the state and the entry that explains it are written together or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core.database import insert
-from app.core.models import ALL_PROGRAMS, Act, LedgerEntry, Suppression
+from app.core.models import Act, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
@@ -30,10 +31,21 @@ class Evidence:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """A suppression to be made. `since`: when messages were first stopped elsewhere, if known."""
+
+    fingerprint: bytes
+    program: str
+    reason: str
+    evidence: Evidence
+    since: datetime | None = None
+
+
 def opt_out(
     connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
 ) -> None:
-    """The person wants no more messages, of one program or (ALL_PROGRAMS) of any."""
+    """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any."""
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
 
@@ -47,11 +59,34 @@ def suppress(
     at: datetime,
 ) -> bool:
     """Somebody else than the person stops the messages. False if they were stopped already."""
-    if _is_suppressed(connection, fingerprint, program):
-        return False
-    entry = record(connection, Act.SUPPRESS, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, reason, entry, at)
-    return True
+    wanted = NewSuppression(fingerprint, program, reason, evidence)
+    return bool(suppress_all(connection, [wanted], at))
+
+
+def suppress_all(connection: Connection, wanted: Sequence[NewSuppression], at: datetime) -> int:
+    """As `suppress`, for many, whose locks are all held; how many were new.
+
+    A suppression of one program is kept beside one of all: whatever is lifted, the other stays.
+    """
+    missing = _missing(connection, wanted)
+    if not missing:
+        return 0
+    entries = [
+        _entry(Act.SUPPRESS, each.fingerprint, each.program, each.evidence, at)
+        for each in missing.values()
+    ]
+    recorded = sa.insert(LedgerEntry).returning(
+        LedgerEntry.id, LedgerEntry.fingerprint, LedgerEntry.program
+    )
+    numbers = {
+        (row.fingerprint, row.program): row.id for row in connection.execute(recorded, entries)
+    }
+    rows = [
+        _suppression(*key, each.reason, numbers[key], min(each.since or at, at))
+        for key, each in missing.items()
+    ]
+    connection.execute(sa.insert(Suppression).returning(Suppression.program), rows)
+    return len(rows)
 
 
 def opt_in(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> bool:
@@ -78,7 +113,15 @@ def record(
     at: datetime,
 ) -> int:
     """Append an entry to the ledger; its number."""
-    entry = {
+    entry = _entry(act, fingerprint, program, evidence, at)
+    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
+    return connection.execute(query).scalar_one()
+
+
+def _entry(
+    act: Act, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+) -> dict[str, Any]:
+    return {
         "at": at,
         "act": act,
         "fingerprint": fingerprint,
@@ -87,15 +130,31 @@ def record(
         "text": evidence.text,
         "evidence": evidence.details,
     }
-    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
-    return connection.execute(query).scalar_one()
 
 
-def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
-    query = sa.select(Suppression.program).where(
-        Suppression.fingerprint == fingerprint, Suppression.program.in_((program, ALL_PROGRAMS))
+def _suppression(
+    fingerprint: bytes, program: str, reason: str, entry: int, since: datetime
+) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "program": program,
+        "reason": reason,
+        "since": since,
+        "ledger_entry_id": entry,
+    }
+
+
+def _missing(
+    connection: Connection, wanted: Sequence[NewSuppression]
+) -> dict[tuple[bytes, str], NewSuppression]:
+    """Those that there are not yet, by number and program; of two equal ones the first."""
+    missing = {(each.fingerprint, each.program): each for each in reversed(wanted)}
+    query = sa.select(Suppression.fingerprint, Suppression.program).where(
+        Suppression.fingerprint.in_({each.fingerprint for each in wanted})
     )
-    return connection.execute(query).first() is not None
+    for fingerprint, program in connection.execute(query):
+        missing.pop((fingerprint, program), None)
+    return missing
 
 
 def _suppress(
@@ -106,13 +165,7 @@ def _suppress(
     entry: int,
     at: datetime,
 ) -> None:
-    row = {
-        "fingerprint": fingerprint,
-        "program": program,
-        "reason": reason,
-        "since": at,
-        "ledger_entry_id": entry,
-    }
+    row = _suppression(fingerprint, program, reason, entry, at)
     query = insert(connection, Suppression).values(row)
     # A later opt-out by the person says more than an earlier import or operator.
     connection.execute(

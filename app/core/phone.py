@@ -51,12 +51,12 @@ class PhoneReader:
 
         Raises InvalidNumberError for what is not exactly one valid number.
         """
-        number = self._valid(_plain(spelling))
-        if number is None:
+        phone = self._valid(_plain(spelling))
+        if phone is None:
             raise InvalidNumberError(
                 "not a valid telephone number: give it in international form, such as +39…"
             )
-        return self._phone(number)
+        return phone
 
     def read_sender(self, spelling: str) -> Phone:
         """Read the sender of an inbound message: never fails.
@@ -65,28 +65,26 @@ class PhoneReader:
         (a short code, a name, a range newer than the tables) stands for itself.
         """
         plain = _plain(spelling)
-        number = self._valid(plain) if plain.startswith("+") else None
-        if number is not None:
-            return self._phone(number)
-        return Phone(plain, self.fingerprint(plain))
+        phone = self._valid(plain) if plain.startswith("+") else None
+        return phone or Phone(plain, self.fingerprint(plain))
 
     def fingerprint(self, canonical: str) -> bytes:
         """HMAC-SHA256 of a canonical number: 32 bytes."""
         key = self.fingerprint_key.encode()
         return hmac.digest(key, canonical.encode("utf-8", "replace"), hashlib.sha256)
 
-    def _valid(self, plain: str) -> phonenumbers.PhoneNumber | None:
+    def _valid(self, plain: str) -> Phone | None:
         if len(plain) > _MAX_SPELLING or not _SPELLING.fullmatch(plain):
             return None
         try:
             number = phonenumbers.parse(plain, self.default_region)
         except NumberParseException:
             return None
-        return number if phonenumbers.is_valid_number(number) else None
-
-    def _phone(self, number: phonenumbers.PhoneNumber) -> Phone:
-        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         region = phonenumbers.region_code_for_number(number)
+        # The same as is_valid_number, which would look for the region once more.
+        if region is None or not phonenumbers.is_valid_number_for_region(number, region):
+            return None
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         return Phone(e164, self.fingerprint(e164), region)
 
 
