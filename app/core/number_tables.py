@@ -1,6 +1,5 @@
 """A CSV file with a column of telephone numbers, wherever and however that is called."""
 
-import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain
@@ -25,7 +24,6 @@ _NAMES = (
 )
 
 _UNNAMED = "say which one holds the numbers, by its name or by its place, from 1"
-_WHOLE_FLOAT = re.compile(r"\A\+?\d{6,}\.0\Z")  # what a number becomes in a spreadsheet or pandas
 
 
 class NumberTable:
@@ -123,6 +121,5 @@ def _plain(title: str) -> str:
 
 
 def _cleaned(cell: str) -> str:
-    """A cell without what spreadsheets put around numbers: `="+39…"`, `'+39…`, `39….0`."""
-    text = cell.strip().removeprefix("=").strip("\"' ")
-    return text[:-2] if _WHOLE_FLOAT.match(text) else text
+    """A cell without the formula that keeps a spreadsheet from touching it: `="+39…"`."""
+    return cell.strip().removeprefix("=").strip('" ')

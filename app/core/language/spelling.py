@@ -1,0 +1,132 @@
+"""From words as they were typed to words as the tables write them. Never by blind edit distance.
+
+Three ways, each safe for its own reason: misspellings from closed lists; letters doubled or drawn
+out, where the plain form is known; and one slip in a long word that the tables name for it.
+"""
+
+import re
+
+from app.core.language.normalise import LOST, MARKS
+from app.core.language.tables import FUZZY, NEVER_FUZZY, TYPOS
+
+_RUN = re.compile(r"(.)\1+")
+_LONG_RUN = re.compile(r"(.)\1{2,}")
+_LEET = str.maketrans("013457$@", "oieastsa")
+_DIGITS_APART = re.compile(r"\d+|[^\W\d]+")
+# Shorter words have too many neighbours for a doubled letter to be safely a slip.
+_SHORTEST_DOUBLED = 5
+_SHORTEST_FUZZY = 7
+_SPELLED_LETTERS = 3
+_STOP = "stop"
+
+
+class Spelling:
+    """Reads typed words as known ones. `known` are the words that may be meant."""
+
+    def __init__(
+        self, known: frozenset[str], keywords: frozenset[str], beside_stop: frozenset[str]
+    ) -> None:
+        self._known = known
+        self._keywords = keywords
+        self._beside_stop = beside_stop
+        self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
+        self._slips: dict[str, set[str]] = {}
+        for word in FUZZY:
+            for slip in _without_one(word):
+                self._slips.setdefault(slip, set()).add(word)
+
+    def corrected(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the tokens with known words for misspelt ones; marks stay where they are."""
+        if len([t for t in tokens if len(t) == 1 and t.isalnum()]) >= _SPELLED_LETTERS:
+            tokens = _joined_letters(tokens)
+        if all(t in self._known or t in MARKS for t in tokens):
+            return tokens
+        return tuple(word for token in tokens for word in self._meant(token))
+
+    def _meant(self, token: str) -> tuple[str, ...]:
+        if token in self._known or token in MARKS or token.isdecimal():
+            return (token,)
+        if token in TYPOS:
+            return (TYPOS[token],)
+        if any(char.isdecimal() for char in token):
+            return self._without_digits(token)
+        if LOST in token:
+            return (self._with_letter_found(token),)
+        return self._without_slips(token)
+
+    def _without_digits(self, token: str) -> tuple[str, ...]:
+        """Read st0p, stop1, stop2quit and stop36105."""
+        letters = token.translate(_LEET)
+        if letters in self._keywords:
+            return (letters,)
+        parts = tuple(_DIGITS_APART.findall(token))
+        known = [part for part in parts if part in self._keywords]
+        return parts if known else (token,)
+
+    def _with_letter_found(self, token: str) -> str:
+        """Read a word that lost one accented letter on its way."""
+        candidates = (token.replace(LOST, letter) for letter in "euaioc")
+        return next((word for word in candidates if word in self._known), token)
+
+    def _without_slips(self, token: str) -> tuple[str, ...]:
+        drawn_out = _LONG_RUN.sub(r"\1", token)
+        if drawn_out in self._known:
+            return (drawn_out,)
+        single = _RUN.sub(r"\1", token)
+        if single != token and single in self._keywords and _LONG_RUN.search(token):
+            return (single,)
+        if single in self._single:
+            return (self._single[single],)
+        if len(token) >= _SHORTEST_FUZZY and token not in NEVER_FUZZY:
+            token = self._one_slip_away(token)
+        return self._unglued(token)
+
+    def _one_slip_away(self, token: str) -> str:
+        near = {
+            word
+            for slip in (token, *_without_one(token))
+            for word in self._slips.get(slip, ())
+            if word[0] == token[0] and _one_slip(word, token)
+        }
+        return near.pop() if len(near) == 1 else token
+
+    def _unglued(self, token: str) -> tuple[str, ...]:
+        """Read stopsms, pleasestop and stopstopstop."""
+        head, stop, tail = token.partition(_STOP)
+        if not stop or any(part and part not in self._beside_stop for part in (head, tail)):
+            rest = token.replace(_STOP, "")
+            return (token,) if rest or not stop else (_STOP,)
+        return tuple(part for part in (head, _STOP, tail) if part)
+
+
+def _joined_letters(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Read S T O P and s.t.o.p. as one word; shorter runs of letters stay as they are."""
+    joined: list[str] = []
+    run: list[str] = []
+    for token in (*tokens, ""):
+        if len(token) == 1 and token.isalnum():
+            run.append(token)
+        elif token not in MARKS or not run:
+            letters = [t for t in run if t.isalnum()]
+            joined += ["".join(letters)] if len(letters) >= _SPELLED_LETTERS else run
+            run = []
+            joined += [token] if token else []
+        else:
+            run.append(token)
+    return tuple(joined)
+
+
+def _without_one(word: str) -> list[str]:
+    return [word[:i] + word[i + 1 :] for i in range(len(word))]
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether one letter was left out, added, replaced, or swapped with its neighbour."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        return True
+    a, b = one[start:], other[start:]
+    swapped = a[1::-1] == b[:2] and a[2:] == b[2:]
+    return swapped or a[1:] == b[1:] or a[1:] == b or a == b[1:]
