@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from app.core.lines import Lines, bounded_lines
 
@@ -48,7 +48,7 @@ class CsvFile:
     `errors` write text back as the bytes it came from.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         head = stream.read(_HEAD_BYTES)
         self.encoding, self.errors = _encoding_of(head)
         text = io.TextIOWrapper(
@@ -85,7 +85,7 @@ class CsvFile:
 class _Rejoined(io.RawIOBase):
     """A stream of which the head has been read, from its start again."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
         self._head = head
         self._rest = rest
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import tee
+from typing import IO
 
 from app.core.csv_files import Row
 from app.core.errors import Reason
@@ -9,37 +10,34 @@ from app.core.gate import Gate, Scope
 from app.core.number_tables import NumberTable
 
 
-def judge_rows(
-    table: NumberTable, rows: Iterable[Row], gate: Gate, scope: Scope
-) -> Iterator[tuple[Row, Reason | None]]:
-    """Each row with the reason why its number may not be texted now, or None.
+def filter_rows(
+    table: NumberTable,
+    rows: Iterable[Row],
+    gate: Gate,
+    scope: Scope,
+    allowed: IO[str],
+    refused: IO[str],
+) -> Iterator[Reason | None]:
+    """Write each row to one of two files; yields the reason of each that is refused, or None.
 
-    In constant memory: the gate asks for a batch ahead. A row that can't be read is refused.
+    Allowed rows stay as they are. Refused ones get two cells of ours, line and reason, in front:
+    there they stay aligned, whatever the length of a row. A row that can't be read is refused.
+    In constant memory: the gate is asked for a batch ahead.
     """
+    header = table.header.text if table.header else ""
+    allowed.write(table.file.preamble + header)
+    refused.write(table.file.preamble + _marked(table, "line", "reason", header))
     judged, asked = tee(rows)
     decisions = gate.check((table.number(row) for row in asked), scope)
     for row, decision in zip(judged, decisions, strict=True):
-        yield row, decision.reason
+        if decision.reason is None:
+            allowed.write(row.text)
+        elif row.fault:  # its text is damaged, or not all there
+            refused.write(_marked(table, str(row.line), decision.reason, ""))
+        else:
+            refused.write(_marked(table, str(row.line), decision.reason, row.text))
+        yield decision.reason
 
 
-class FilteredFiles:
-    """The texts of two files: rows to be sent to, exactly as they came, and refused ones.
-
-    The refused begin with two cells of their own, line and reason, so that they stay aligned
-    whatever the length of a row.
-    """
-
-    def __init__(self, table: NumberTable) -> None:
-        self._delimiter = table.file.delimiter
-        header = table.header.text if table.header else ""
-        self.head = table.file.preamble + header
-        self.refused_head = table.file.preamble + (self._marked("line", "reason", header))
-
-    def refused(self, row: Row, reason: Reason) -> str:
-        """The text of a refused row."""
-        if row.fault:  # its text may be damaged, or not all there
-            return self._marked(str(row.line), f"{reason}: {row.fault}", "")
-        return self._marked(str(row.line), reason, row.text)
-
-    def _marked(self, line: str, reason: str, text: str) -> str:
-        return self._delimiter.join([line, reason, text or "\n"])
+def _marked(table: NumberTable, line: str, reason: str, text: str) -> str:
+    return table.file.delimiter.join([line, reason, text or "\n"])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TextIO
+from typing import IO
 
 from app.core.consent import Evidence
 from app.core.csv_files import Row
@@ -108,7 +108,7 @@ class SuppressionImport:
         return Listed(listed.phone, program, reason, listed.evidence, _moment(since))
 
 
-def export_list(suppressions: SuppressionList, out: TextIO) -> Iterator[bool]:
+def export_list(suppressions: SuppressionList, out: IO[str]) -> Iterator[bool]:
     """Write the list as CSV in a fixed order; for each suppression whether it could be written.
 
     A person who was erased stays suppressed, but there is no number to write.

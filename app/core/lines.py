@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from typing import IO
 
 
-def bounded_lines(stream: TextIO, limit: int) -> Iterator[str]:
+def bounded_lines(stream: IO[str], limit: int) -> Iterator[str]:
     """Lines with their ends. Of one that is longer only the first `limit` characters, no end."""
     while line := stream.readline(limit):
         piece = line

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import IO
 
 from app.core.csv_files import CsvFile, Row
 from app.core.errors import InvalidInputError, InvalidNumberError
@@ -32,7 +32,7 @@ class NumberTable:
     Raises InvalidInputError where no column of numbers is found, or not the one asked for.
     """
 
-    def __init__(self, stream: BinaryIO, phones: PhoneReader, column: str | None = None) -> None:
+    def __init__(self, stream: IO[bytes], phones: PhoneReader, column: str | None = None) -> None:
         self.file = CsvFile(stream)
         self._phones = phones
         sample = self.file.sample()
