@@ -41,9 +41,9 @@ def filter_file(
 ) -> None:
     """Copy the rows of a CSV file that may be sent to now.
 
-    From IN to OUT; - is standard input or output. Rows stay exactly as they are. The others go to a second file, with their line and the reason
-    before them. Both files appear when they are complete. The list can change the minute after:
-    what sends should ask the gateway again.
+    From IN to OUT; - is standard input or output. Rows stay exactly as they are. The others go to
+    a second file, with their line and the reason before them. Both files appear when they are
+    complete. The list can change the minute after: what sends should ask the gateway again.
     """
     refused = refused or (os.devnull if out == "-" else beside(out, "refused"))
     _require_other_files(source, out, refused)
