@@ -19,7 +19,7 @@ _MAX_ROW_LINES = 50  # that a quoted cell may span
 _HEAD_BYTES = 65_536  # looked at for the encoding
 _SAMPLE_LINES = 100  # looked at for the delimiter
 
-_DELIMITERS = ",;\t|"
+_DELIMITERS = "\t;|,"  # of two that fit as well, the one that is rarer in text
 _SEPARATOR_HINT = re.compile(
     r"\ufeff?sep=([,;\t|])\r?\n?\Z", re.IGNORECASE
 )  # Excel's own first line
@@ -127,6 +127,11 @@ def _sniff_delimiter(lines: list[str]) -> str:
     return max(_DELIMITERS, key=regularity)
 
 
+def _is_cut(line: str) -> bool:
+    """Whether there was more of the line than is read."""
+    return len(line) == MAX_LINE and not line.endswith(("\n", "\r"))
+
+
 def _split(line: str, delimiter: str) -> list[str]:
     """The cells of one line by itself."""
     if '"' not in line:
@@ -138,7 +143,7 @@ def _rows(
     lines: Lines, delimiter: str, looks_like_row: Callable[[list[str]], bool]
 ) -> Iterator[Row]:
     while (line := lines.take()) is not None:
-        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+        if _is_cut(line):
             yield Row(lines.number, line, [], TOO_LONG)
         elif '"' in line:
             yield _quoted_row(lines, line, delimiter, looks_like_row)
@@ -155,7 +160,9 @@ def _quoted_row(
     """
     number, taken = lines.number, [first]
     cells = _closed_row(lines, taken, delimiter)
-    if cells is None or any(looks_like_row(_split(line, delimiter)) for line in taken[1:]):
+    if cells is None or any(
+        _is_cut(line) or looks_like_row(_split(line, delimiter)) for line in taken[1:]
+    ):
         lines.give_back(taken[1:])
         return Row(number, first, [], UNCLOSED)
     return Row(number, "".join(taken), cells)
