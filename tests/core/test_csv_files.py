@@ -71,15 +71,13 @@ def test_the_numbers_are_found_in_every_dialect(content: bytes):
 
 
 HEADERS = ["to", "Number", "PHONE", "phone_number", "Telefono", "numero", "MSISDN", "Cellulare",
-           "N. Cellulare", "Número de teléfono", "Téléphone", "Handynummer", "Telemóvel"]  # fmt: skip
+           "Número de teléfono", "Téléphone", "Handynummer", "Telemóvel"]  # fmt: skip
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_the_column_is_found_by_its_name(header: str):
     """A column with a telling name is the one, even where another has numbers as well."""
     content = f"fax,{header}\n06 69812345,{ROSSI}\n06 69812346,{VERDI}\n"
-    if header == "N. Cellulare":
-        content = content.replace("06 6981234", "no")
     assert numbers_of(content) == [ROSSI, VERDI]
 
 
@@ -136,7 +134,7 @@ def test_bytes_that_are_no_text_come_out_as_they_went_in():
 def test_a_number_with_a_nul_in_it_is_read():
     """NUL bytes are invisible, in the file as in the number."""
     table = table_of(f"telefono,x\n3331\x00234567,1\n{VERDI},\x00\n")
-    assert [PHONES.parse(table.number(row)).e164 for row in table][0] == "+393331234567"
+    assert PHONES.parse(table.number(next(iter(table)))).e164 == "+393331234567"
 
 
 def test_a_quotation_mark_left_open_spoils_one_line():
