@@ -25,7 +25,7 @@ NUMBER = "+393331234567"
 @pytest.fixture
 def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands find the test's database through the environment."""
-    for name in ("database_url", "fingerprint_key", "secret_key"):
+    for name in ("database_url", "fingerprint_key", "secret_key", "consent"):
         monkeypatch.setenv(name.upper(), getattr(settings, name))
 
 

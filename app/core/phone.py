@@ -118,4 +118,9 @@ def mask(number: str) -> str:
 
 def mask_numbers(text: str) -> str:
     """Mask whatever in the text looks like a telephone number (errors of others, log lines)."""
-    return _LONG_DIGITS.sub(lambda found: mask(found[1]) if found[1] else found[0], text)
+    return _LONG_DIGITS.sub(_mask_if_number, text)
+
+
+def _mask_if_number(found: re.Match[str]) -> str:
+    digits = sum(character.isdigit() for character in found[1] or "")
+    return mask(found[1]) if digits >= _SHORTEST_NATIONAL - 1 else found[0]

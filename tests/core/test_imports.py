@@ -22,7 +22,7 @@ from app.core.imports import (
     SuppressionImport,
     export_list,
 )
-from app.core.models import ALL_PROGRAMS, LedgerEntry, Program, Subscriber, Suppression
+from app.core.models import ALL_PROGRAMS, LedgerEntry, Subscriber, Suppression
 from app.core.number_tables import NumberTable
 from app.gateway import Gateway, scope
 from tests.making import made_settings
@@ -31,9 +31,7 @@ from tests.making import made_settings
 @pytest.fixture
 def gateway(settings: Settings):
     with Gateway(settings) as gateway:
-        with gateway.services.database.write() as connection:
-            program = {"slug": "promo", "name": "Promo", "created_at": datetime.now(UTC)}
-            connection.execute(sa.insert(Program).values(program))
+        gateway.services.programs.add("promo", {})
         yield gateway
 
 
