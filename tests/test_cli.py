@@ -92,7 +92,7 @@ def test_an_absent_database_is_an_error_in_plain_words(monkeypatch: pytest.Monke
 
 
 def test_serve_becomes_gunicorn_and_says_where_things_are(tmp_path: Path):
-    """The simulated phone, the documentation, and where the made-up account is kept."""
+    """The documentation, and where the made-up account is kept, which is not shown."""
     # In place of the server: Python looks in the working directory first.
     (tmp_path / "gunicorn.py").write_text("import sys; print(sys.argv[1:])")
     served = subprocess.run(
@@ -102,7 +102,6 @@ def test_serve_becomes_gunicorn_and_says_where_things_are(tmp_path: Path):
         text=True,
         check=True,
     )
-    assert "http://127.0.0.1:8123/simulator" in served.stdout
     assert "http://127.0.0.1:8123/docs" in served.stdout
     assert "instance/simulator.env" in served.stdout
     assert "web/gunicorn_conf.py" in served.stdout.splitlines()[-1]

@@ -31,19 +31,16 @@ def serve() -> None:
 
     It listens on PORT, by default 8000. GUNICORN_CMD_ARGS adds to gunicorn's options.
     """
-    click.echo(_addresses(Settings.from_env()))
+    click.echo(_welcome(Settings.from_env()))
     sys.stdout.flush()
     command = [sys.executable, "-m", "gunicorn", "--config", str(_GUNICORN_CONFIGURATION)]
     os.execv(sys.executable, command)  # noqa: S606 - this process becomes the server
 
 
-def _addresses(settings: Settings) -> str:
-    here = f"http://127.0.0.1:{settings.port}"
-    if settings.sms_provider != "simulator":
-        return f"The API, described: {here}/docs"
-    return (
-        f"Simulator: nothing leaves this machine.\n"
-        f"  the simulated phone   {here}/simulator\n"
-        f"  the API, described    {here}/docs\n"
-        f"  the made-up account   its SID and token are in {SIMULATOR_SECRETS}"
-    )
+def _welcome(settings: Settings) -> str:
+    """What one needs to begin with; gunicorn adds the simulated phone when it answers."""
+    lines = [f"The API, described: http://127.0.0.1:{settings.port}/docs"]
+    if settings.sms_provider == "simulator":
+        lines.append("The simulator is on: nothing leaves this machine.")
+        lines.append(f"Its made-up account's SID and token are in {SIMULATOR_SECRETS}")
+    return "\n".join(lines)
