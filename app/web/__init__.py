@@ -7,7 +7,7 @@ from flask import Flask
 from app.config import Settings
 from app.core.provider import WebhookDoor
 from app.core.services import Services
-from app.web import errors, health, logs, webhooks
+from app.web import errors, health, logs, twilio_api, webhooks
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -23,6 +23,7 @@ def create_app(settings: Settings, services: Services, doors: Iterable[WebhookDo
     logs.attach(app)
     errors.attach(app)
     app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(twilio_api.blueprint(services, settings))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
     return app
