@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from twilio.base.exceptions import TwilioRestException
 from twilio.http import HttpClient
@@ -121,7 +121,8 @@ class GatedHttpClient(HttpClient):
             advice = "This way of reaching people has no gate: use client.messages.create"
             raise TwilioRestException(403, path, advice, 20003, method.upper())
         if self._services.provider.name != NAME:
-            return self._simulated(method, path, params or {})
+            query = {**dict(parse_qsl(urlsplit(url).query)), **(params or {})}
+            return self._simulated(method, path, query)
         return self.forward(method, url, params=params, data=data, **rest)
 
     def forward(self, method: str, url: str, **rest: Any) -> Response:

@@ -43,6 +43,11 @@ def sent(gateway: Gateway) -> list[dict]:
     return gateway.services.provider.list_messages({})["messages"]
 
 
+def first_lines(messages: list[dict]) -> list[str]:
+    """The texts without the way out that marketing ends with."""
+    return [each["body"].split("\n")[0] for each in messages]
+
+
 def test_a_sent_message_is_answered_as_twilio_does(browser, gateway):
     """201 with the message resource; what was sent is what was asked for."""
     answer = send(browser, To="340 123 4567", Body="ciao")
@@ -51,7 +56,7 @@ def test_a_sent_message_is_answered_as_twilio_does(browser, gateway):
     assert answer.mimetype == "application/json"
     assert answer.json == sent(gateway)[0]
     assert answer.json["to"] == REACHABLE
-    assert (answer.json["from"], answer.json["body"]) == (SENDER, "ciao")
+    assert (answer.json["from"], first_lines([answer.json])) == (SENDER, ["ciao"])
     assert answer.json["sid"].startswith("SM")
     assert answer.json["account_sid"] == ACCOUNT_SID
     assert answer.json["status"] == "queued"
@@ -234,15 +239,14 @@ def test_the_list_is_paged_and_filtered_as_twilios(browser):
     send(browser, To=SENDER, Body="another")
 
     first = browser.get(MESSAGES, query_string={"To": REACHABLE, "PageSize": 2}, auth=ACCOUNT).json
-    assert [each["body"] for each in first["messages"]] == ["4", "3"]
+    assert first_lines(first["messages"]) == ["4", "3"]
     assert (first["page"], first["page_size"], first["start"], first["end"]) == (0, 2, 0, 1)
     assert first["previous_page_uri"] is None
 
     send(browser, To=REACHABLE, Body="arrived while somebody was reading")
     second = browser.get(first["next_page_uri"], auth=ACCOUNT).json
     third = browser.get(second["next_page_uri"], auth=ACCOUNT).json
-    bodies = [each["body"] for page in (second, third) for each in page["messages"]]
-    assert bodies == ["2", "1", "0"]
+    assert first_lines(second["messages"] + third["messages"]) == ["2", "1", "0"]
     assert third["next_page_uri"] is None
     again = browser.get(third["previous_page_uri"], auth=ACCOUNT).json
     assert again["messages"] == second["messages"]
