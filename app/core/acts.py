@@ -117,6 +117,7 @@ def _join(turn: Turn, terms: Terms) -> Said:
         door="sms",
         source=turn.message.recipient,
         language=turn.meaning.language,
+        said=turn.message.body,
     )
     opened = optin.open_request(
         turn.connection, turn.phones, turn.policy, turn.phone, terms, join, turn.now

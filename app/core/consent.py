@@ -4,6 +4,7 @@ Every function works inside the caller's transaction, which holds the subscriber
 (app.core.subscribers): the state and the entry that explains it are written together or not at all.
 """
 
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core.database import insert
+from app.core.database import insert, storable
+from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
@@ -142,14 +144,19 @@ def record(
     at: datetime,
 ) -> int:
     """Append an entry to the ledger; its number."""
+    text = None if evidence.text is None else storable(evidence.text)
+    digests = digests_of(os.urandom(16), fingerprint, text)
     entry = {
         "at": at,
         "act": act,
         "fingerprint": fingerprint,
         "program": program,
         "door": evidence.door,
-        "text": evidence.text,
+        "text": text,
         "evidence": evidence.details,
+        "salt": digests.salt,
+        "person_digest": digests.person_digest,
+        "text_digest": digests.text_digest,
     }
     query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
     return connection.execute(query).scalar_one()

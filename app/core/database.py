@@ -205,9 +205,14 @@ class PlainText(sa.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """The text as it will be read back."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
@@ -222,23 +227,29 @@ def append_only_ddl(
     The columns in `may_blank` can be set to NULL, and to nothing else: erasure blanks the person,
     not the fact. For migrations.
     """
-    unblanked = " OR ".join(f"NEW.{column} IS NOT NULL" for column in may_blank)
+    differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
+    unblanked = " OR ".join(
+        f"(NEW.{column} IS NOT NULL AND NEW.{column} {differs} OLD.{column})"
+        for column in may_blank
+    )
     if dialect == "sqlite":
         refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        return [
-            f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} ON {table} {refuse}",
-            f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} ON {table} "
-            f"WHEN {unblanked} {refuse}",
-            f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {refuse}",
+        row = f"ON {table}"
+        setup = []
+    else:
+        function = f"{table}_append_only()"
+        refuse = f"EXECUTE FUNCTION {function}"
+        row = f"ON {table} FOR EACH ROW"
+        setup = [
+            f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
         ]
-    function = f"{table}_append_only()"
-    trigger = f"ON {table} FOR EACH ROW"
-    return [
-        f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
-        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {trigger} "
-        f"EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {trigger} "
-        f"WHEN ({unblanked}) EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_delete BEFORE DELETE {trigger} EXECUTE FUNCTION {function}",
+    statements = [
+        *setup,
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {row} {refuse}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE {row} {refuse}",
     ]
+    if may_blank:
+        blank = f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {row}"
+        statements.append(f"{blank} WHEN ({unblanked}) {refuse}")
+    return statements

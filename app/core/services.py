@@ -8,8 +8,10 @@ from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
+from app.core.dossier import Dossiers
 from app.core.gate import Gate
 from app.core.inbound import Inbox
+from app.core.ledger import Ledger
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.phone import PhoneReader
@@ -37,6 +39,8 @@ class Services:
     suppressions: SuppressionList
     reviews: ReviewQueue
     api_keys: ApiKeys
+    ledger: Ledger
+    dossiers: Dossiers
 
     @classmethod
     def build(
@@ -63,4 +67,6 @@ class Services:
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
             api_keys=ApiKeys(database, clock),
+            ledger=Ledger(database, clock),
+            dossiers=Dossiers(database, phones, policy, clock),
         )
