@@ -73,6 +73,11 @@ class Receipt:
     segments: int
     resource: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def sid(self) -> str | None:
+        """The provider's id under the name that scripts written for Twilio read."""
+        return self.provider_id
+
 
 class Outbox:
     """The only way out of the house."""
