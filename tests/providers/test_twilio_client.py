@@ -417,7 +417,6 @@ def test_a_receipt_reads_like_twilios_message(settings):
         (ProviderError("no", code=21608, status=400, permanent=True), 400, 21608),
         (ProviderError("not reached", permanent=False), 503, 20503),
         (ProviderOutcomeUnknownError("timeout"), 504, 20504),
-        (ProviderOptedOutError("no", code=21610, status=400), 400, 21610),
     ],
 )
 def test_the_gateways_own_messages_fail_as_twilios_do(settings, failure, status, code):
