@@ -21,7 +21,6 @@ from app import Client, Gateway, RecipientRefused
 from app.core.consent import Evidence
 from app.core.errors import (
     ProviderError,
-    ProviderOptedOutError,
     ProviderOutcomeUnknownError,
     Reason,
 )
