@@ -43,6 +43,7 @@ class Client(twilio_client.Client):
             scope=scope(program, purpose),
             **kwargs,
         )
+        self.api.base_url = gateway.settings.twilio_api_base_url
 
 
 def create_app(settings: Settings | None = None, provider: Provider | None = None) -> Flask:
