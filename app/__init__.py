@@ -43,6 +43,7 @@ class Client(twilio_client.Client):
             scope=scope(program, purpose),
             **kwargs,
         )
+        self.api.base_url = gateway.settings.twilio_api_base_url
 
 
 def create_app(settings: Settings | None = None, provider: Provider | None = None) -> Flask:
@@ -50,7 +51,9 @@ def create_app(settings: Settings | None = None, provider: Provider | None = Non
     gateway = Gateway(settings or Settings.from_env(), provider)
     doors = [_twilio_door(gateway.settings)]
     network = _simulated_network(gateway)
-    return web.create_app(gateway.settings, gateway.services, doors, network)
+    application = web.create_app(gateway.settings, gateway.services, doors, network)
+    application.extensions["gateway"] = gateway  # for whoever must close it: tests do
+    return application
 
 
 def _twilio_door(settings: Settings) -> WebhookDoor:

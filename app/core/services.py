@@ -15,6 +15,7 @@ from app.core.inbound import Inbox
 from app.core.ledger import Ledger
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
+from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
 from app.core.programs import Programs
@@ -34,6 +35,7 @@ class Services:
     gate: Gate
     inbox: Inbox
     outbox: Outbox
+    outcomes: Outcomes
     programs: Programs
     opt_ins: OptIns
     deliveries: DeliveryLog
@@ -54,7 +56,7 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        outbox = Outbox(database, provider, phones, policy, clock)
+        outbox = Outbox(database, provider, phones, policy, clock, sleep)
         return cls(
             database=database,
             phones=phones,
@@ -63,6 +65,7 @@ class Services:
             gate=Gate(database, phones, policy, clock),
             inbox=Inbox(database, phones, policy, clock, sleep),
             outbox=outbox,
+            outcomes=Outcomes(database, clock, sleep),
             programs=Programs(database, policy, clock),
             opt_ins=OptIns(database, phones, policy, outbox, clock),
             deliveries=DeliveryLog(database, phones, clock),

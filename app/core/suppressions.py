@@ -1,7 +1,7 @@
 """The suppression list as operators, scripts and imports see it: add, lift with evidence, page."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import consent, subscribers
-from app.core.consent import Evidence
+from app.core.consent import Evidence, NewSuppression
 from app.core.database import Database
 from app.core.errors import InvalidInputError, UnknownProgramError
 from app.core.gate import program_exists
@@ -31,6 +31,17 @@ class SuppressedNumber:
     reason: str
     since: datetime
     ledger_entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A number to be put on the list, and why. `since`: when it was on another one, if known."""
+
+    phone: Phone
+    program: str
+    reason: str
+    evidence: Evidence
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +67,27 @@ class SuppressionList:
             _require(connection, program)
             return self._add(connection, phone, program, reason, evidence)
 
-    def add_all(
-        self, phones: list[Phone], program: str, reason: str, evidence: Evidence
-    ) -> list[bool]:
-        """Suppress a batch in one transaction; for each whether it is new."""
-        # Locks are taken in one order everywhere, so that two batches can't wait for each other.
-        in_order = sorted(range(len(phones)), key=lambda i: phones[i].fingerprint)
-        added = [False] * len(phones)
+    def add_all(self, listed: Sequence[Listed]) -> int:
+        """Suppress a batch in one transaction; how many were new."""
+        if not listed:
+            return 0
+        now = self._clock()
+        wanted = [
+            NewSuppression(
+                each.phone.fingerprint, each.program, each.reason, each.evidence, each.since
+            )
+            for each in listed
+        ]
         with self._database.write() as connection:
+            for program in {each.program for each in listed}:
+                _require(connection, program)
+            subscribers.lock_all(connection, (each.phone for each in listed), now)
+            return consent.suppress_all(connection, wanted, now)
+
+    def require_program(self, program: str) -> None:
+        """Raises InvalidInputError where there is no such program (nor is it ALL_PROGRAMS)."""
+        with self._database.read() as connection:
             _require(connection, program)
-            for i in in_order:
-                added[i] = self._add(connection, phones[i], program, reason, evidence)
-        return added
 
     def lift(self, number: str, program: str, evidence: Evidence) -> bool:
         """Lift one suppression, on evidence. False if there was none."""

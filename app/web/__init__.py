@@ -7,7 +7,18 @@ from flask import Flask
 from app.config import Settings
 from app.core.provider import SimulatedNetwork, WebhookDoor
 from app.core.services import Services
-from app.web import api, assets, docs, errors, headers, health, logs, simulator, webhooks
+from app.web import (
+    api,
+    assets,
+    docs,
+    errors,
+    headers,
+    health,
+    logs,
+    simulator,
+    twilio_api,
+    webhooks,
+)
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -33,6 +44,7 @@ def create_app(
     errors.attach(app)
     assets.attach(app)
     app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(twilio_api.blueprint(services, settings))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
     table = api.routes(services)

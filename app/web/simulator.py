@@ -16,7 +16,6 @@ from app.core.outbound import Draft, Receipt
 from app.core.phone import Phone
 from app.core.policy import Policy
 from app.core.provider import SimulatedNetwork
-from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
 from app.web import metrics
 from app.web.guards import own_pages_only
@@ -126,7 +125,7 @@ def _send(services: Services, asked: Message) -> Receipt:
     draft = Draft(
         asked.number,
         asked.body,
-        DEFAULT_PROGRAM,
+        services.policy.program,
         asked.purpose,
         services.policy.sender,
         requester="simulator",
@@ -160,18 +159,18 @@ def _state(
         "ledger": _shown(history.ledger, _ENTRY),
         "others": [
             {"number": each.to, "reason": each.reason}
-            for each in services.gate.check(others, _scope(Purpose.MARKETING))
+            for each in services.gate.check(others, _scope(services, Purpose.MARKETING))
         ],
     }
 
 
 def _refusal(services: Services, phone: Phone, purpose: Purpose) -> str | None:
-    (decision,) = services.gate.check([phone.e164], _scope(purpose))
+    (decision,) = services.gate.check([phone.e164], _scope(services, purpose))
     return decision.reason
 
 
-def _scope(purpose: Purpose) -> Scope:
-    return Scope(DEFAULT_PROGRAM, purpose)
+def _scope(services: Services, purpose: Purpose) -> Scope:
+    return Scope(services.policy.program, purpose)
 
 
 def _time(time: SuppressedTime) -> dict[str, str | None]:

@@ -20,7 +20,7 @@ export function icon(path) {
 export const ICONS = {
   yes: "M4.500 10.500l3.500 3.500 7.500-8",
   no: "M5.500 5.500l9 9M14.500 5.500l-9 9",
-  wait: "M10 5v5l3 2",
+  wait: "M10 3a7 7 0 1 0 .010 0M10 6.500v3.700l2.400 1.400",
 };
 
 function furnish(node, attributes, children) {

@@ -98,14 +98,14 @@ function render() {
 
 function item({ name, number }) {
   const isInHand = number === inHand;
-  const gets = !refusals.get(number);
-  const state = say(gets ? "handsets.open" : "handsets.closed", { name });
+  const refusal = refusals.get(number);
+  const standing = refusal === "suppressed" ? "closed" : refusal ? "waiting" : "open";
   const select = element(
     "button",
     { type: "button", class: "select", "data-number": number, "aria-current": isInHand && "true" },
-    element("span", { class: gets ? "dot open" : "dot closed", "aria-hidden": "true" }),
+    element("span", { class: `dot ${standing}`, "aria-hidden": "true" }),
     element("span", { "aria-hidden": "true" }, name),
-    element("span", { class: "unseen" }, state),
+    element("span", { class: "unseen" }, say(`handsets.${standing}`, { name })),
   );
   select.addEventListener("click", () => take(number));
   return element("li", {}, select, isInHand && handsets.length > 1 ? removal(name, number) : null);

@@ -16,10 +16,11 @@ export function show(state) {
 function showStanding(state) {
   const refusal = state.refusals.marketing;
   const kind = { suppressed: "suppressed", under_review: "under_review" }[refusal] ?? (refusal ? "refused" : "open");
-  const [sign, tone] = { open: [ICONS.yes, "good"], under_review: [ICONS.wait, "wait"] }[kind] ?? [ICONS.no, "bad"];
+  const [sign, tone] = { open: [ICONS.yes, "good"], suppressed: [ICONS.no, "bad"] }[kind] ?? [ICONS.wait, "wait"];
   byId("standing").replaceChildren(
     element("span", { class: `seal ${tone}` }, icon(sign)),
     element("p", { class: "headline" }, say(`standing.${kind}`), element("span", {}, whyStanding(state, refusal))),
+    refusal ? element("p", { class: "way-on" }, explain("ways_on", refusal)) : "",
   );
   byId("facts").replaceChildren(
     fact(say("standing.marketing"), gets(state.refusals.marketing)),
@@ -37,7 +38,7 @@ function whyStanding(state, refusal) {
   return refusal ? capital(`${explain("reasons", refusal)}.`) : say("standing.open_why");
 }
 
-const gets = (refusal) => (refusal ? explain("reasons", refusal) : say("standing.allowed"));
+const gets = (refusal) => say(refusal ? "standing.stopped" : "standing.allowed");
 
 function fact(name, value) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, value));
@@ -53,7 +54,7 @@ function showUnderstanding(text) {
       "dl",
       {},
       fact(say("understanding.why"), explain("rules", text.rule, { rule: text.rule.replaceAll("_", " ") })),
-      fact(say("understanding.answer"), text.reply ?? explain("silences", text.silence)),
+      fact(say("understanding.answer"), answerTo(text)),
     ),
     element(
       "p",
@@ -65,12 +66,17 @@ function showUnderstanding(text) {
   );
 }
 
+function answerTo(text) {
+  // Where a code stood, what is kept has only its place.
+  return text.reply?.replace("{code}", "••••••") ?? explain("silences", text.silence);
+}
+
 function meaning(text) {
   return text.review ? say("understanding.review") : explain("meanings", text.meaning);
 }
 
 function tag(name, value) {
-  return element("span", { class: "tag" }, name && `${name} `, element("code", {}, value));
+  return element("span", { class: "tag" }, name && `${name} `, element("code", { title: value }, value));
 }
 
 function showLedger(state) {

@@ -25,9 +25,10 @@ export function start(texted) {
     event.preventDefault();
     byId("text-form").requestSubmit();
   });
-  for (const chip of document.querySelectorAll(".chips button")) {
-    chip.addEventListener("click", () => texted(chip.dataset.text));
-  }
+  byId("suggestions").addEventListener("click", (event) => {
+    const chip = event.target.closest("button");
+    if (chip) texted(chip.dataset.text);
+  });
   tick();
 }
 
@@ -52,6 +53,7 @@ export function show(state) {
   for (const message of news) append(chat, message, isNew);
   if (sids.size === 0 && !chat.firstChild) chat.append(element("p", { class: "empty" }, say("phone.empty")));
   if (news.length > 0) chat.scrollTop = chat.scrollHeight;
+  suggestCode();
   if (isNew) setTimeout(() => chat.setAttribute("aria-live", "polite"), 100);
 }
 
@@ -72,6 +74,15 @@ function append(chat, message, isOld) {
   );
   sids.add(message.sid);
   last = message;
+}
+
+/** As phones do: a code that has just come is one tap away. */
+function suggestCode() {
+  const [code] = (last?.direction !== "inbound" && last?.body.match(/\b\d{6}\b/)) || [];
+  const chip = byId("code");
+  chip.hidden = !code;
+  chip.dataset.text = chip.textContent = code ?? "";
+  chip.setAttribute("aria-label", say("phone.code", { code }));
 }
 
 function fit(field) {

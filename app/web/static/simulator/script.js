@@ -3,7 +3,7 @@
 import { byId, element, icon, ICONS } from "./dom.js";
 import { exactTime, explain, say, spaced } from "./words.js";
 
-const SHOWN = 6;
+const SHOWN = 4;
 const LOST = new Set(["refused", "failed", "undelivered", "canceled"]);
 const WAITING = new Set(["queued", "claimed", "scheduled", "sent", "unknown"]);
 
@@ -35,10 +35,15 @@ export function forget() {
 function report(results, body, purpose) {
   const refused = results.filter((result) => result.refusal);
   const outcome = byId("outcome");
-  outcome.className = `outcome ${refused.length > 0 ? "bad" : "good"}`;
+  outcome.className = `outcome ${tone(refused.length, results.length)}`;
   outcome.textContent = results.length > 1 ? summary(results, refused) : single(results[0]);
   byId("terminal").hidden = false;
   byId("terminal").replaceChildren(...results.flatMap((result) => call(result, body, purpose)));
+}
+
+function tone(refused, all) {
+  if (refused === 0) return "good";
+  return refused === all ? "bad" : "wait";
 }
 
 function summary(results, refused) {
@@ -46,8 +51,8 @@ function summary(results, refused) {
   return say("script.bulk", { count, arrived: count - refused.length, refused: refused.length });
 }
 
-function single({ receipt, refusal }) {
-  if (!refusal) return `${explain("statuses", receipt.status)}.`;
+function single({ refusal }) {
+  if (!refusal) return say("script.passed");
   return refusal.reason ? say("script.refused", { reason: explain("reasons", refusal.reason) }) : refusal.message;
 }
 

@@ -4,11 +4,12 @@
 import { byId, drawing, element, ICONS } from "./dom.js";
 import { explain, hour, say } from "./words.js";
 
-const LANES = { person: 58, gateway: 112, script: 166 };
-const TOP = 30;
-const BOTTOM = 192;
-const HEIGHT = 216;
-const MARGIN = { left: 92, right: 72 };
+const LANES = { person: 52, gateway: 98, script: 144 };
+const TOP = 24;
+const BOTTOM = 166;
+const HEIGHT = 188;
+const NAMES = 84; // the width of the lanes' names, which stay while the picture is scrolled
+const MARGIN = { left: 44, right: 72 };
 const STEP = 76;
 const MOST = 60; // moments in the picture; the newest count
 const BY_PERSON = new Set(["opt_out", "opt_in", "hold"]);
@@ -24,19 +25,24 @@ export function show(state) {
     drawn = "";
     return place.replaceChildren(element("p", { class: "empty" }, say("story.empty")));
   }
-  const width = Math.max(place.clientWidth, MARGIN.left + MARGIN.right + (moments.length - 1) * STEP);
+  const width = Math.max(place.clientWidth - NAMES, MARGIN.left + MARGIN.right + (moments.length - 1) * STEP);
   const content = JSON.stringify([state.number, width, moments, state.suppressed_times]);
   if (content === drawn) return;
   drawn = content;
-  place.replaceChildren(picture(moments, state.suppressed_times, width, summary(state)));
-  place.scrollLeft = place.scrollWidth;
+  const scroller = element(
+    "div",
+    { class: "scroller", tabindex: "0", role: "group", "aria-labelledby": "story-title" },
+    picture(moments, state.suppressed_times, width, summary(state)),
+  );
+  place.replaceChildren(laneNames(), scroller);
+  scroller.scrollLeft = scroller.scrollWidth;
 }
 
 /** What happened, the oldest first: {at, lane, kind, label, title, reply}. */
 function momentsOf(state) {
   const texts = state.texts.map((text) => ({
     at: text.received_at, lane: "person", kind: text.review ? "hold" : text.meaning, label: text.body,
-    title: explain("meanings", text.meaning), reply: text.reply,
+    title: explain("meanings", text.meaning), reply: text.reply?.replace("{code}", "••••••"),
   }));
   const sends = state.sends.map((send) => ({
     at: send.created_at, lane: "script", kind: LOST.has(send.status) ? "lost" : "sent", label: "",
@@ -58,7 +64,7 @@ function summary(state) {
 
 function picture(moments, times, width, label) {
   const x = (index) => MARGIN.left + index * STEP;
-  const lines = Object.values(LANES).map((y) => drawing("line", { class: "lane", x1: MARGIN.left - 12, x2: width, y1: y, y2: y }));
+  const lines = Object.values(LANES).map((y) => drawing("line", { class: "lane", x1: 0, x2: width, y1: y, y2: y }));
   return drawing(
     "svg",
     { role: "img", "aria-label": label, width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` },
@@ -66,7 +72,7 @@ function picture(moments, times, width, label) {
     ...lines,
     ...moments.flatMap((moment, index) => mark(moment, x(index))),
     ...hours(moments, x),
-    ...laneNames(),
+    drawing("text", { class: "now", x: width - 4, y: HEIGHT - 6 }, say("story.now")),
   );
 }
 
@@ -120,7 +126,8 @@ function hours(moments, x) {
 }
 
 function laneNames() {
-  return Object.entries(LANES).map(([lane, y]) => drawing("text", { class: "name", x: 4, y: y + 4 }, say(`story.${lane}`)));
+  const names = Object.entries(LANES).map(([lane, y]) => drawing("text", { class: "name", x: 0, y: y + 4 }, say(`story.${lane}`)));
+  return drawing("svg", { class: "names", "aria-hidden": "true", width: NAMES, height: HEIGHT }, ...names);
 }
 
 function short(text) {

@@ -2,10 +2,12 @@
 
 const TABLE = JSON.parse(document.body.dataset.words);
 const LANGUAGE = document.documentElement.lang;
+// Where the browser knows how this language is written in the visitor's country, it is asked.
+const LOCALE = navigator.languages.find((locale) => locale.split("-")[0] === LANGUAGE) ?? LANGUAGE;
 
-const CLOCK = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
-const SECONDS = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
+const CLOCK = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
+const SECONDS = new Intl.DateTimeFormat(LOCALE, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short" });
 const PLURALS = new Intl.PluralRules(LANGUAGE);
 
 /** The words at `table.key`, with `{names}` filled in. */
