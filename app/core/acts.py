@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.core import consent, optin, review
 from app.core.consent import Evidence
 from app.core.errors import CodeFault
+from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS
 from app.core.phone import Phone, PhoneReader
@@ -33,6 +34,7 @@ class Turn:
     phone: Phone
     message: InboundMessage
     meaning: Meaning
+    known: Known
     now: datetime
 
     @property
@@ -85,10 +87,12 @@ def _opt_out(turn: Turn) -> Said:
     scope = program.slug if program else ALL_PROGRAMS
     fingerprint = turn.phone.fingerprint
     consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
-    optin.decline(turn.connection, fingerprint, scope)
+    if turn.known.pending:
+        optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    review.close(turn.connection, fingerprint, Verdict.OPT_OUT, "the person", turn.now)
+    if turn.known.held:
+        review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     return Said(Reply.OPTED_OUT)
 
 
@@ -102,11 +106,12 @@ def _program_named(turn: Turn) -> Terms | None:
 
 def _opt_in(turn: Turn) -> Said:
     fingerprint = turn.phone.fingerprint
-    review.close(turn.connection, fingerprint, Verdict.DISMISS, "the person", turn.now)
+    if turn.known.held:
+        review.close(turn.connection, fingerprint, Verdict.DISMISS, turn.evidence, turn.now)
     lifted = consent.opt_in(turn.connection, fingerprint, turn.evidence, turn.now)
     if turn.policy.consent_required and not _consents(turn):
         return _join(turn, terms_of(turn.connection, turn.policy.program, turn.policy))
-    return Said(Reply.OPTED_IN if lifted else Reply.NOT_OPTED_OUT)
+    return Said(Reply.OPTED_IN if lifted or turn.known.held else Reply.NOT_OPTED_OUT)
 
 
 def _join(turn: Turn, terms: Terms) -> Said:

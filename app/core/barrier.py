@@ -14,11 +14,12 @@ from sqlalchemy.engine import Connection
 from app.core.database import Database
 from app.core.models import DeliveryStatus, OutboundMessage
 
-# A sender that has not come back after this is dead: its row is settled by looking it up.
-_ABANDONED_AFTER = timedelta(seconds=30)
+# A sender that has not come back after this is dead: app.core.outbound settles its row.
+ABANDONED_AFTER = timedelta(seconds=30)
 
-_PATIENCE = 3.0  # seconds that a webhook may wait; Twilio gives it 15 in all
-_PAUSE = 0.02  # seconds between two looks
+PATIENCE = 3.0  # seconds that a webhook may wait; Twilio gives it 15 in all
+# Seconds between two looks: soon at first, then rarely, so that waiting costs little.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 
 Sleep = Callable[[float], None]
 
@@ -28,19 +29,18 @@ def in_flight(connection: Connection, fingerprint: bytes, now: datetime) -> list
     query = sa.select(OutboundMessage.id).where(
         OutboundMessage.fingerprint == fingerprint,
         OutboundMessage.status == DeliveryStatus.CLAIMED,
-        OutboundMessage.created_at > now - _ABANDONED_AFTER,
+        OutboundMessage.created_at > now - ABANDONED_AFTER,
     )
     return list(connection.execute(query).scalars())
 
 
 def wait_for(database: Database, messages: Sequence[str], sleep: Sleep = time.sleep) -> list[str]:
     """Wait, within a bound, until none of these is in flight; those that still are."""
-    waited = 0.0
-    while messages := _still_claimed(database, messages):
-        if waited >= _PATIENCE:
-            break
-        sleep(_PAUSE)
-        waited += _PAUSE
+    waited, pause = 0.0, _FIRST_PAUSE
+    while (messages := _still_claimed(database, messages)) and waited < PATIENCE:
+        sleep(pause)
+        waited += pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
     return list(messages)
 
 

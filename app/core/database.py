@@ -13,16 +13,20 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.core.errors import StorageUnavailableError
+from app.core.errors import InvalidInputError, StorageUnavailableError
 
 Insert = sqlite.Insert | postgresql.Insert
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
+
+# read_only_sql_transaction: during a failover, or on a standby.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_READ_ONLY = "25006"
 
 
 class Database:
@@ -87,12 +91,23 @@ def fingerprint_check(key: str) -> str:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise StorageUnavailableError for what the driver says when it can't reach the database."""
+    """Say in our words what the driver says when it can't reach the database, or store a value.
+
+    Raises StorageUnavailableError, InvalidInputError.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StorageUnavailableError("the database can't be reached") from error
+    except (DataError, UnicodeEncodeError) as error:
+        raise InvalidInputError(
+            "a value is too long, or holds characters that no text can have"
+        ) from error
     except DBAPIError as error:
+        if type(error) is DatabaseError:  # what SQLite says of a damaged file
+            raise StorageUnavailableError("the database can't be read") from error
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise StorageUnavailableError("the database can only be read at the moment") from error
         if error.connection_invalidated:
             raise StorageUnavailableError("the connection to the database broke") from error
         raise

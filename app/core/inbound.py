@@ -3,20 +3,21 @@
 The only source of what a webhook says to a person.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.core import barrier, consent, models, optin, review, subscribers
 from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
+from app.core.errors import StorageUnavailableError
+from app.core.known import Silence, known_of
 from app.core.language import Intent, Meaning, classify
-from app.core.models import ALL_PROGRAMS, Act, Suppression
+from app.core.models import ALL_PROGRAMS, Act
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
@@ -24,26 +25,10 @@ from app.core.replies import Reply, language_of_region, render
 
 _Row = models.InboundMessage
 
-_HOUR = timedelta(hours=1)
-
-# Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
-# one confirmation); who does so another day is.
-_CONFIRMED_FOR = timedelta(hours=24)
-
-
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
     {Reply.OPTED_OUT, Reply.OPTED_OUT_OF_PROGRAM, Reply.OPTED_IN, Reply.NOT_OPTED_OUT, Reply.HELP}
 )
-
-
-class Silence(StrEnum):
-    """Why a text got no answer."""
-
-    NOTHING_TO_SAY = "nothing_to_say"
-    ANSWERED_BY_PROVIDER = "answered_by_provider"
-    CONFIRMED_ALREADY = "confirmed_already"
-    TOO_MANY_REPLIES = "too_many_replies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +39,6 @@ class Outcome:
     silence: Silence | None
     meaning: Meaning
     repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is known of a number when its text comes in, read under its lock."""
-
-    language: str | None
-    suppressed: bool
-    confirmed_at: datetime | None
-    replies_in_last_hour: int
-
-    def told_recently(self, now: datetime) -> bool:
-        """Whether the person has opted out already, and had it confirmed not long ago."""
-        confirmed = self.confirmed_at
-        return self.suppressed and confirmed is not None and now - confirmed < _CONFIRMED_FOR
 
 
 class Inbox:
@@ -92,16 +62,19 @@ class Inbox:
         """Understand a text and act on it; the same provider message id gets the first answer.
 
         Returns when the act is durable and, after an opt-out, nothing is on its way any more.
-        Raises StorageUnavailableError: then nothing was stored and the provider must try again.
+        Raises StorageUnavailableError where that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
         meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
         try:
             outcome, in_flight = self._settle(phone, message, meaning)
-        except IntegrityError:
-            # A copy of this message under another sender was stored at this very moment.
+        except (IntegrityError, StorageUnavailableError):
+            # A copy of this text under another sender was stored at this very moment, or the
+            # connection had broken unnoticed. Once more is safe: what was done is not done again.
             outcome, in_flight = self._settle(phone, message, meaning)
-        self._wait_for(in_flight, phone, message)
+        late = barrier.wait_for(self._database, in_flight, self._sleep)
+        if late and not outcome.repeated:
+            self._record_late(late, phone, message)
         return outcome
 
     def _settle(
@@ -110,24 +83,31 @@ class Inbox:
         """Act in one transaction; also the messages that are being handed over at this moment."""
         now = self._clock()
         with self._database.write() as connection:
-            subscribers.lock_for_handset(connection, phone, meaning.language, now)
-            repeated = _stored_outcome(connection, message, self._phones)
-            if repeated is not None:
-                return repeated, []
-            meaning = understood(connection, self._policy, message, meaning)
-            turn = Turn(connection, self._phones, self._policy, phone, message, meaning, now)
-            outcome = self._act(turn)
-            if meaning.intent is not Intent.OPT_OUT:
-                return outcome, []
-            return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+            subscribers.lock(connection, phone, now)
+            known = known_of(connection, phone, message.provider, message.provider_message_id, now)
+            if known.first is not None:
+                outcome = _first_outcome(known.first, self._phones)
+            else:
+                meaning = understood(connection, self._policy, message, meaning)
+                outcome = self._act(
+                    Turn(
+                        connection, self._phones, self._policy, phone, message, meaning, known, now
+                    )
+                )
+            # A copy may be here while its first is still waiting: it must not be answered sooner.
+            if known.claimed and outcome.meaning.intent is Intent.OPT_OUT:
+                return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+            return outcome, []
 
     def _act(self, turn: Turn) -> Outcome:
-        state = _state_of(turn.connection, turn.phone, turn.now)
+        known = turn.known
+        if known.number is None or turn.meaning.language not in {None, known.language}:
+            subscribers.learn(turn.connection, turn.phone, turn.meaning.language)
         said = act(turn)
-        if said and said.reply is Reply.OPTED_OUT and state.told_recently(turn.now):
+        if said and said.reply is Reply.OPTED_OUT and known.told_recently(turn.now):
             outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
         else:
-            outcome = self._answer(turn, state, said)
+            outcome = self._answer(turn, said)
         stored = _store(turn, outcome, said)
         if turn.meaning.review:
             period = self._policy.review_period
@@ -137,30 +117,27 @@ class Inbox:
         code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
         return _with_code(outcome, code)
 
-    def _answer(self, turn: Turn, state: _State, said: Said | None) -> Outcome:
+    def _answer(self, turn: Turn, said: Said | None) -> Outcome:
         meaning = turn.meaning
         if said is None:
             return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
         if turn.message.answered_by_provider and said.reply in _ANSWERED_BY_PROVIDERS:
             return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
-        if state.replies_in_last_hour >= self._policy.replies_per_hour:
+        if turn.known.replies_in_last_hour >= self._policy.replies_per_hour:
             return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
         language = (
             meaning.language
-            or state.language
+            or turn.known.language
             or language_of_region(turn.phone.region)
             or self._policy.language
         )
         brand = said.brand or self._policy.brand
         return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
 
-    def _wait_for(self, in_flight: list[str], phone: Phone, message: InboundMessage) -> None:
-        late = barrier.wait_for(self._database, in_flight, self._sleep)
-        if not late:
-            return
+    def _record_late(self, late: list[str], phone: Phone, message: InboundMessage) -> None:
         details = {"messages": late, "provider_message_id": message.provider_message_id}
+        evidence = Evidence(message.provider, details=details)
         with self._database.write() as connection:
-            evidence = Evidence(message.provider, details=details)
             now = self._clock()
             consent.record(
                 connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
@@ -177,42 +154,14 @@ def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     return meaning
 
 
-def _state_of(connection: Connection, phone: Phone, now: datetime) -> _State:
-    by_person = sa.and_(
-        Suppression.fingerprint == phone.fingerprint,
-        Suppression.program == ALL_PROGRAMS,
-        Suppression.reason == consent.OPT_OUT,
+def _first_outcome(first: Mapping[str, Any], phones: PhoneReader) -> Outcome:
+    meaning = Meaning(
+        Intent(first["meaning"]), first["rule"], first["tables_version"], first["said_in"]
     )
-    replied = sa.and_(_Row.fingerprint == phone.fingerprint, _Row.reply.is_not(None))
-    query = sa.select(
-        sa.select(models.Subscriber.language)
-        .where(models.Subscriber.fingerprint == phone.fingerprint)
-        .scalar_subquery(),
-        sa.exists().where(by_person),
-        sa.select(sa.func.max(_Row.received_at))
-        .where(replied, _Row.meaning == Intent.OPT_OUT)
-        .scalar_subquery(),
-        sa.select(sa.func.count()).where(replied, _Row.received_at > now - _HOUR).scalar_subquery(),
-    )
-    language, suppressed, confirmed_at, replies = connection.execute(query).one()
-    return _State(language, suppressed, confirmed_at, replies)
-
-
-def _stored_outcome(
-    connection: Connection, message: InboundMessage, phones: PhoneReader
-) -> Outcome | None:
-    query = sa.select(_Row).where(
-        _Row.provider == message.provider,
-        _Row.provider_message_id == message.provider_message_id,
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    meaning = Meaning(Intent(row.meaning), row.rule, row.tables_version, row.language)
-    silence = Silence(row.silence) if row.silence else None
-    request_id = row.opt_in_request_id
+    silence = Silence(first["silence"]) if first["silence"] else None
+    request_id = first["opt_in_request_id"]
     code = optin.code_of(phones, request_id) if request_id else None
-    return _with_code(Outcome(row.reply, silence, meaning, repeated=True), code)
+    return _with_code(Outcome(first["reply"], silence, meaning, repeated=True), code)
 
 
 def _with_code(outcome: Outcome, code: str | None) -> Outcome:

@@ -20,6 +20,7 @@ from app.core.provider import (
     DeliveryReport,
     InboundMessage,
     OutgoingMessage,
+    WebhookDoor,
     WebhookRequest,
 )
 from app.core.segments import count_segments
@@ -44,6 +45,7 @@ class SimulatorProvider:
         self._database = database
         self._account = account_sid
         self._clock = clock
+        self.door: WebhookDoor = SimulatorWebhooks(self)
 
     def send(self, message: OutgoingMessage) -> Acceptance:
         if not _is_address(message.sender or SENDER):
@@ -111,14 +113,13 @@ class SimulatorProvider:
 
     def deliver(self, number: str) -> list[DeliveryReport]:
         """The handset is on: what waits for it arrives. The reports that the network then gives."""
-        query = (
-            sa.update(SimulatorMessage)
-            .where(SimulatorMessage.recipient == number, SimulatorMessage.status == "queued")
-            .values(status="delivered")
-            .returning(SimulatorMessage.sid)
-        )
+        waiting = sa.and_(SimulatorMessage.recipient == number, SimulatorMessage.status == "queued")
+        with self._database.read() as connection:
+            if connection.execute(sa.select(SimulatorMessage.id).where(waiting)).first() is None:
+                return []  # a page that looks every second must not take the write lock for it
+        arrive = sa.update(SimulatorMessage).where(waiting).values(status="delivered")
         with self._database.write() as connection:
-            arrived = connection.execute(query).scalars().all()
+            arrived = connection.execute(arrive.returning(SimulatorMessage.sid)).scalars().all()
         return [DeliveryReport(NAME, sid, DeliveryStatus.DELIVERED, to=number) for sid in arrived]
 
     def conversation(self, number: str, limit: int = 100) -> list[Row[Any]]:

@@ -69,7 +69,7 @@ def _unforeseen(error: Exception) -> Response:
 
 
 def _render(status: int, detail: str, error: Exception) -> Response:
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/simulator/")):
         return problem(status, detail, getattr(error, "reason", None))
     if request.path.startswith(API_ROOT):
         return _twilio(status, detail, error)
@@ -77,13 +77,11 @@ def _render(status: int, detail: str, error: Exception) -> Response:
 
 
 def problem(status: int, detail: str, reason: str | None = None, **more: Any) -> Response:
-    """RFC 9457."""
+    """RFC 9457; `more` are members of its own, left out where None."""
     title = HTTPStatus(status).phrase
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
-    body |= {"detail": detail, **more}
-    if reason is not None:
-        body["reason"] = reason
-    response = jsonify(body)
+    body |= {"detail": detail, "reason": reason, **more}
+    response = jsonify({name: value for name, value in body.items() if value is not None})
     response.status_code = status
     response.mimetype = "application/problem+json"
     return response
