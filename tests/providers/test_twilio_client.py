@@ -13,13 +13,12 @@ import app
 from app import Client, Gateway, RecipientRefused
 from app.core.errors import (
     ProviderError,
-    ProviderOptedOutError,
     ProviderOutcomeUnknownError,
     Reason,
 )
 from app.twilio_messages import FIELDS
+from tests.fakes import FakeProvider
 from tests.making import ACCOUNT_SID, AUTH_TOKEN, made_settings
-from tests.providers.recording import RecordingProvider
 from tests.providers.scripts import REACHABLE, SENDER, SUPPRESSED, UNREACHABLE, RecordingTransport
 
 
@@ -184,12 +183,13 @@ def test_a_receipt_reads_like_twilios_message(settings):
         (ProviderError("no", code=21608, status=400, permanent=True), 400, 21608),
         (ProviderError("not reached", permanent=False), 503, 20503),
         (ProviderOutcomeUnknownError("timeout"), 504, 20504),
-        (ProviderOptedOutError("no", code=21610, status=400), 400, 21610),
     ],
 )
 def test_the_gateways_own_messages_fail_as_twilios_do(settings, failure, status, code):
     """A script for Twilio catches TwilioRestException; the failure itself is its cause."""
-    gateway = Gateway(settings, RecordingProvider(failure))
+    provider = FakeProvider()
+    provider._will_raise(failure)
+    gateway = Gateway(settings, provider)
     with gateway, pytest.raises(TwilioRestException) as caught:
         gateway.messages.create(to=REACHABLE, body="ciao")
     assert (caught.value.status, caught.value.code) == (status, code)

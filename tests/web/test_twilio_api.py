@@ -16,8 +16,8 @@ from app.core.models import OutboundMessage, Purpose
 from app.core.schema import DEFAULT_PROGRAM
 from app.gateway import Gateway
 from app.twilio_messages import TwilioError
+from tests.fakes import FakeProvider
 from tests.making import ACCOUNT_SID, AUTH_TOKEN, made_settings
-from tests.providers.recording import RecordingProvider
 from tests.web.scripts import (
     ACCOUNT,
     MESSAGES,
@@ -282,7 +282,7 @@ def test_a_huge_request_is_twilios_20413(browser):
 
 def test_when_the_list_cannot_be_read_nothing_is_sent():
     """Without its database the gateway answers 503, in Twilio's form, and nothing goes out."""
-    provider = RecordingProvider()
+    provider = FakeProvider()
     with Gateway(made_settings(database_url=UNREACHABLE), provider) as gateway:
         browser = web.create_app(gateway.settings, gateway.services, []).test_client()
         as_account = send(browser, To=REACHABLE, Body="ciao")
@@ -305,7 +305,9 @@ def test_when_the_list_cannot_be_read_nothing_is_sent():
 )
 def test_what_the_provider_says_goes_through(settings, failure, status, code):
     """The provider's own code; and for an outcome that nobody knows, one that is no success."""
-    with Gateway(settings, RecordingProvider(failure)) as gateway:
+    provider = FakeProvider()
+    provider._will_raise(failure)
+    with Gateway(settings, provider) as gateway:
         browser = web.create_app(settings, gateway.services, []).test_client()
         answer = send(browser, To=REACHABLE, Body="ciao")
         assert (answer.status_code, answer.json["code"]) == (status, code)
