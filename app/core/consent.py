@@ -5,6 +5,7 @@ Every function works inside the caller's transaction, which holds the subscriber
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,10 +33,21 @@ class Evidence:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """A suppression to be made. `since`: when messages were first stopped elsewhere, if known."""
+
+    fingerprint: bytes
+    program: str
+    reason: str
+    evidence: Evidence
+    since: datetime | None = None
+
+
 def opt_out(
     connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
 ) -> None:
-    """The person wants no more messages, of one program or (ALL_PROGRAMS) of any."""
+    """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any."""
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
     _withdraw(connection, fingerprint, program, entry, at)
@@ -50,11 +62,34 @@ def suppress(
     at: datetime,
 ) -> bool:
     """Somebody else than the person stops the messages. False if they were stopped already."""
-    if _is_suppressed(connection, fingerprint, program):
-        return False
-    entry = record(connection, Act.SUPPRESS, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, reason, entry, at)
-    return True
+    wanted = NewSuppression(fingerprint, program, reason, evidence)
+    return bool(suppress_all(connection, [wanted], at))
+
+
+def suppress_all(connection: Connection, wanted: Sequence[NewSuppression], at: datetime) -> int:
+    """As `suppress`, for many, whose locks are all held; how many were new.
+
+    A suppression of one program is kept beside one of all: whatever is lifted, the other stays.
+    """
+    missing = _missing(connection, wanted)
+    if not missing:
+        return 0
+    entries = [
+        _entry(Act.SUPPRESS, each.fingerprint, each.program, each.evidence, at)
+        for each in missing.values()
+    ]
+    recorded = sa.insert(LedgerEntry).returning(
+        LedgerEntry.id, LedgerEntry.fingerprint, LedgerEntry.program
+    )
+    numbers = {
+        (row.fingerprint, row.program): row.id for row in connection.execute(recorded, entries)
+    }
+    rows = [
+        _suppression(*key, each.reason, numbers[key], min(each.since or at, at))
+        for key, each in missing.items()
+    ]
+    connection.execute(sa.insert(Suppression).returning(Suppression.program), rows)
+    return len(rows)
 
 
 def opt_in(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> bool:
@@ -144,9 +179,17 @@ def record(
     at: datetime,
 ) -> int:
     """Append an entry to the ledger; its number."""
+    entry = _entry(act, fingerprint, program, evidence, at)
+    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
+    return connection.execute(query).scalar_one()
+
+
+def _entry(
+    act: Act, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+) -> dict[str, Any]:
     text = None if evidence.text is None else storable(evidence.text)
     digests = digests_of(os.urandom(16), fingerprint, text)
-    entry = {
+    return {
         "at": at,
         "act": act,
         "fingerprint": fingerprint,
@@ -158,15 +201,31 @@ def record(
         "person_digest": digests.person_digest,
         "text_digest": digests.text_digest,
     }
-    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
-    return connection.execute(query).scalar_one()
 
 
-def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
-    query = sa.select(Suppression.program).where(
-        Suppression.fingerprint == fingerprint, Suppression.program.in_((program, ALL_PROGRAMS))
+def _suppression(
+    fingerprint: bytes, program: str, reason: str, entry: int, since: datetime
+) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "program": program,
+        "reason": reason,
+        "since": since,
+        "ledger_entry_id": entry,
+    }
+
+
+def _missing(
+    connection: Connection, wanted: Sequence[NewSuppression]
+) -> dict[tuple[bytes, str], NewSuppression]:
+    """Those that there are not yet, by number and program; of two equal ones the first."""
+    missing = {(each.fingerprint, each.program): each for each in reversed(wanted)}
+    query = sa.select(Suppression.fingerprint, Suppression.program).where(
+        Suppression.fingerprint.in_({each.fingerprint for each in wanted})
     )
-    return connection.execute(query).first() is not None
+    for fingerprint, program in connection.execute(query):
+        missing.pop((fingerprint, program), None)
+    return missing
 
 
 def _suppress(
@@ -177,13 +236,7 @@ def _suppress(
     entry: int,
     at: datetime,
 ) -> None:
-    row = {
-        "fingerprint": fingerprint,
-        "program": program,
-        "reason": reason,
-        "since": at,
-        "ledger_entry_id": entry,
-    }
+    row = _suppression(fingerprint, program, reason, entry, at)
     query = insert(connection, Suppression).values(row)
     # A later opt-out by the person says more than an earlier import or operator.
     connection.execute(

@@ -24,6 +24,10 @@ Insert = sqlite.Insert | postgresql.Insert
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
 
+# read_only_sql_transaction: during a failover, or on a standby.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_READ_ONLY = "25006"
+
 
 class Database:
     """Transactions on one database. Threads share it; processes each make their own.
@@ -102,6 +106,8 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         if type(error) is DatabaseError:  # what SQLite says of a damaged file
             raise StorageUnavailableError("the database can't be read") from error
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise StorageUnavailableError("the database can only be read at the moment") from error
         if error.connection_invalidated:
             raise StorageUnavailableError("the connection to the database broke") from error
         raise

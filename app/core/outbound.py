@@ -60,17 +60,23 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message that was handed to the provider; `to` is E.164, `segments` what is paid for.
+    """A message that was handed to the provider; `segments` is what is paid for.
 
-    `resource` is the provider's own description, empty where the answer is a repeated one.
+    `to` is E.164, None once the person was erased. `resource` is the provider's own description,
+    empty where the answer is a repeated one.
     """
 
     id: str
-    to: str
+    to: str | None
     status: DeliveryStatus
     provider_id: str | None
     segments: int
     resource: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sid(self) -> str | None:
+        """The provider's id under the name that scripts written for Twilio read."""
+        return self.provider_id
 
 
 class Outbox:
@@ -115,13 +121,16 @@ class Outbox:
         message = OutgoingMessage(phone, body or None, draft.sender, draft.options)
         return self._hand_over(claimed, message)
 
-    def status(self, message_id: str) -> Receipt:
-        """What became of a message. Raises NotFoundError."""
+    def status(self, message_id: str, program: str | None = None) -> Receipt:
+        """What became of a message, of any program or of this one. Raises NotFoundError."""
         query = sa.select(_Row, models.Subscriber.number).join(
             models.Subscriber, models.Subscriber.fingerprint == _Row.fingerprint
         )
+        query = query.where(_Row.id == message_id)
+        if program is not None:
+            query = query.where(_Row.program == program)
         with self._database.read() as connection:
-            row = connection.execute(query.where(_Row.id == message_id)).first()
+            row = connection.execute(query).first()
         if row is None:
             raise NotFoundError("there is no message with this id")
         return Receipt(

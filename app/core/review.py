@@ -1,8 +1,11 @@
 """Possible opt-outs: texts that a person must read before marketing goes on to that number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -103,14 +106,22 @@ class ReviewQueue:
             for row in rows
         ]
 
-    def decide(self, hold_id: int, verdict: Verdict, by: str, door: str) -> None:
+    def decide(
+        self,
+        hold_id: int,
+        verdict: Verdict,
+        by: str,
+        door: str,
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         """Settle one text. Raises NotFoundError if it does not wait (any more).
 
         What nobody decided in time is an opt-out, which only lifting with evidence ends.
         """
         self.settle_overdue()
+        evidence = Evidence(door, details={**details, "by": by})
         with self._database.write() as connection:
-            self._settle(connection, hold_id, verdict, Evidence(door, details={"by": by}), by)
+            self._settle(connection, hold_id, verdict, evidence, by)
 
     def settle_overdue(self) -> int:
         """Turn the holds that nobody decided in time into opt-outs; how many there were."""

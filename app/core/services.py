@@ -10,6 +10,7 @@ from app.core.database import Database
 from app.core.delivery import DeliveryLog
 from app.core.dossier import Dossiers
 from app.core.gate import Gate
+from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.ledger import Ledger
 from app.core.optin import OptIns
@@ -40,6 +41,7 @@ class Services:
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
+    histories: Histories
     api_keys: ApiKeys
     ledger: Ledger
     dossiers: Dossiers
@@ -69,6 +71,7 @@ class Services:
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
+            histories=Histories(database),
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),

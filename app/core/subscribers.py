@@ -1,5 +1,6 @@
 """The subscriber's row, which is also the lock that puts one number's acts in order."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -23,6 +24,20 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
         .values(row)
         .on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
     )
+
+
+def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
+    """As `lock`, for many at once, in the one order that keeps two batches from a deadlock."""
+    numbers = {phone.fingerprint: phone.e164 for phone in phones}
+    rows = [
+        {"fingerprint": fingerprint, "number": numbers[fingerprint], "first_seen_at": at}
+        for fingerprint in sorted(numbers)
+    ]
+    query = insert(connection, Subscriber).on_conflict_do_update(
+        index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
+    )
+    # RETURNING makes it a few statements of many rows instead of one for each.
+    connection.execute(query.returning(Subscriber.fingerprint), rows)
 
 
 def learn(connection: Connection, phone: Phone, language: str | None) -> None:

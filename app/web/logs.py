@@ -63,7 +63,8 @@ def attach(app: Flask) -> None:
         route = request.url_rule.rule if request.url_rule else "unknown"
         metrics.count_request(route, response.status_code, seconds)
         response.headers["X-Request-Id"] = g.request_id
-        log.info(
+        # A page that asks every second (g.is_poll) would bury what happens.
+        (log.debug if g.get("is_poll") else log.info)(
             "request",
             method=request.method,
             route=route,
