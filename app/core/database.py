@@ -2,25 +2,31 @@
 
 import hashlib
 import hmac
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.core.errors import StorageUnavailableError
+from app.core.errors import InvalidInputError, StorageUnavailableError
 
 Insert = sqlite.Insert | postgresql.Insert
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
+
+# read_only_sql_transaction: during a failover, or on a standby.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_READ_ONLY = "25006"
 
 
 class Database:
@@ -42,32 +48,34 @@ class Database:
 
         Raises StorageUnavailableError when the database can't be reached.
         """
-        with _translated_errors(), self.engine.begin() as connection:
+        with translated_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """For reading only: each statement sees what is committed at that moment."""
-        with _translated_errors(), self._reading.connect() as connection:
+        with translated_errors(), self._reading.connect() as connection:
             yield connection
 
     def close(self) -> None:
         self.engine.dispose()
 
     def _verify(self, connection: Any, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
         try:
-            cursor.execute("SELECT fingerprint_check FROM installation")
-            row = cursor.fetchone()
-        except Exception as error:
-            connection.rollback()
-            if "installation" in str(error):
-                raise StorageUnavailableError(
-                    "the database is not prepared: run `optout migrate`"
-                ) from error
+            self._recognise(connection)
+        except BaseException:
+            connection.close()  # the pool forgets a connection that it could not take in
             raise
-        finally:
-            cursor.close()
+
+    def _recognise(self, connection: Any) -> None:
+        try:
+            row = connection.execute("SELECT fingerprint_check FROM installation").fetchone()
+        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable) as error:
+            if "installation" not in str(error):
+                raise
+            raise StorageUnavailableError(
+                "the database is not prepared: run `optout migrate`"
+            ) from error
         connection.rollback()
         if row is None or not hmac.compare_digest(row[0], self._check_value):
             raise StorageUnavailableError(
@@ -82,12 +90,24 @@ def fingerprint_check(key: str) -> str:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
+    """Say in our words what the driver says when it can't reach the database, or store a value.
+
+    Raises StorageUnavailableError, InvalidInputError.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StorageUnavailableError("the database can't be reached") from error
+    except (DataError, UnicodeEncodeError) as error:
+        raise InvalidInputError(
+            "a value is too long, or holds characters that no text can have"
+        ) from error
     except DBAPIError as error:
+        if type(error) is DatabaseError:  # what SQLite says of a damaged file
+            raise StorageUnavailableError("the database can't be read") from error
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise StorageUnavailableError("the database can only be read at the moment") from error
         if error.connection_invalidated:
             raise StorageUnavailableError("the connection to the database broke") from error
         raise
@@ -97,7 +117,11 @@ def make_engine(url: str) -> Engine:
     """An engine whose errors never show parameters: those are numbers and texts of people."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url)
-    return sa.create_engine(
+    return _postgresql_engine(url)
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_size=16,
@@ -106,14 +130,27 @@ def make_engine(url: str) -> Engine:
         connect_args={
             "connect_timeout": _PATIENCE,
             "options": f"-c lock_timeout={_PATIENCE}s -c timezone=UTC",
+            # A server that vanished without a word is noticed, not waited for.
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 2 * _PATIENCE * 1000,
         },
     )
+    sa.event.listen(engine, "handle_error", _leave_out_details)
+    return engine
+
+
+def _leave_out_details(context: ExceptionContext) -> None:
+    """PostgreSQL shows the whole row in the DETAIL of an error; only its first line may stay."""
+    error = context.original_exception
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        error.args = (error.diag.message_primary,)
+        if context.sqlalchemy_exception:
+            context.sqlalchemy_exception.args = (f"({type(error).__name__}) {error}",)
 
 
 def _sqlite_engine(url: str) -> Engine:
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # without its folder, connecting fails and says so
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
         hide_parameters=True,
@@ -167,10 +204,30 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         in_utc = value.astimezone(UTC)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=UTC)
+
+
+class PlainText(sa.TypeDecorator[str]):
+    """Text as both databases can keep it: PostgreSQL takes no NUL, neither takes lone surrogates.
+
+    What people send may hold either; losing the message for it would be worse.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """The text as it will be read back."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
@@ -185,23 +242,29 @@ def append_only_ddl(
     The columns in `may_blank` can be set to NULL, and to nothing else: erasure blanks the person,
     not the fact. For migrations.
     """
-    unblanked = " OR ".join(f"NEW.{column} IS NOT NULL" for column in may_blank)
+    differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
+    unblanked = " OR ".join(
+        f"(NEW.{column} IS NOT NULL AND NEW.{column} {differs} OLD.{column})"
+        for column in may_blank
+    )
     if dialect == "sqlite":
         refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        return [
-            f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} ON {table} {refuse}",
-            f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} ON {table} "
-            f"WHEN {unblanked} {refuse}",
-            f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {refuse}",
+        row = f"ON {table}"
+        setup = []
+    else:
+        function = f"{table}_append_only()"
+        refuse = f"EXECUTE FUNCTION {function}"
+        row = f"ON {table} FOR EACH ROW"
+        setup = [
+            f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
         ]
-    function = f"{table}_append_only()"
-    trigger = f"ON {table} FOR EACH ROW"
-    return [
-        f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
-        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {trigger} "
-        f"EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {trigger} "
-        f"WHEN ({unblanked}) EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_delete BEFORE DELETE {trigger} EXECUTE FUNCTION {function}",
+    statements = [
+        *setup,
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {row} {refuse}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE {row} {refuse}",
     ]
+    if may_blank:
+        blank = f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {row}"
+        statements.append(f"{blank} WHEN ({unblanked}) {refuse}")
+    return statements

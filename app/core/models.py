@@ -1,4 +1,4 @@
-"""The tables. A person is known by the fingerprint of the number; the number stands in one place."""
+"""The tables. A person is known by a fingerprint; the number itself stands in one place."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.core.database import RowNumber, UtcDateTime
+from app.core.database import PlainText, RowNumber, UtcDateTime
 
 ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
@@ -28,6 +28,7 @@ class DeliveryStatus(StrEnum):
 
     CLAIMED = "claimed"
     REFUSED = "refused"
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
@@ -38,6 +39,24 @@ class DeliveryStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Channel(StrEnum):
+    """How a person wants to be reached."""
+
+    SMS = "sms"
+    EMAIL = "email"
+    NONE = "none"
+
+
+class RequestStatus(StrEnum):
+    """What became of a request to join."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"  # too many wrong codes
+    DECLINED = "declined"  # the person said no, or STOP
+
+
 class Act(StrEnum):
     """What a ledger entry says was done."""
 
@@ -45,14 +64,27 @@ class Act(StrEnum):
     OPT_IN = "opt_in"  # by the person
     SUPPRESS = "suppress"  # by an operator, an import or the provider
     LIFT = "lift"  # by an operator, with evidence
+    HOLD = "hold"  # a possible opt-out waits for a person
+    HOLD_DISMISSED = "hold_dismissed"  # an operator read it: not an opt-out
+    JOIN = "join"  # somebody asked to join a program; not a consent yet
+    CODE_SENT = "code_sent"
+    CONSENT = "consent"  # the code came back: a consent that counts
+    WITHDRAW = "withdraw"  # a consent ended with an opt-out
+    RESTORE = "restore"  # the person came back, and with it the consent
+    PREFERENCE = "preference"  # the person chose another channel
+    LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
 
 
 class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own hook
         datetime: UtcDateTime(),
-        str: sa.Text(),
+        str: PlainText(),
         dict[str, Any]: sa.JSON(),
     }
+
+
+def _subscriber() -> sa.ForeignKey:
+    return sa.ForeignKey("subscribers.fingerprint")
 
 
 class Installation(Base):
@@ -65,13 +97,89 @@ class Installation(Base):
 
 
 class Program(Base):
-    """What one consents to: a brand's series of messages."""
+    """What one consents to: a brand's series of messages.
+
+    Where a column is empty, the installation's settings hold. `words`: join words and the words
+    that name the program after STOP, normalised, one a line.
+    """
 
     __tablename__ = "programs"
 
     slug: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
-    name: Mapped[str]
+    brand: Mapped[str | None]
+    purpose: Mapped[str | None]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
+    sender: Mapped[str | None]
+    notice_url: Mapped[str | None]
+    retention_days: Mapped[int | None]
+    double_opt_in: Mapped[bool | None]
+    yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
+    join_words: Mapped[str] = mapped_column(server_default="")
+    stop_words: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
+
+
+class ConsentText(Base):
+    """A text that people were shown and agreed to. Once used it is never changed, only followed."""
+
+    __tablename__ = "consent_texts"
+    __table_args__ = (sa.UniqueConstraint("program", "digest"),)
+
+    program: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("programs.slug"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Consent(Base):
+    """Where a person stands with a program: the state, of which the ledger is the history.
+
+    `expires_at`: when it ends unless renewed. `withdrawn_at`: set by an opt-out, emptied where the
+    person comes back. `channel`: sms, email or none, as the person chose.
+    """
+
+    __tablename__ = "consents"
+
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    program: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    request_id: Mapped[str] = mapped_column(sa.String(32))
+    text_version: Mapped[int]
+    given_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    withdrawn_at: Mapped[datetime | None]
+    channel: Mapped[str] = mapped_column(sa.String(10))
+    email: Mapped[str | None]
+    ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
+
+
+class OptInRequest(Base):
+    """Somebody asked to join a program: what was shown, by which door, the code's round trip."""
+
+    __tablename__ = "opt_in_requests"
+    __table_args__ = (sa.Index("ix_opt_in_requests_by_number", "fingerprint", "created_at"),)
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
+    program: Mapped[str] = mapped_column(sa.String(40))
+    status: Mapped[str] = mapped_column(sa.String(20))
+    door: Mapped[str]
+    source: Mapped[str]
+    text_version: Mapped[int]
+    language: Mapped[str] = mapped_column(sa.String(2))
+    channel: Mapped[str] = mapped_column(sa.String(10))
+    email: Mapped[str | None]
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    code_expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime]
+    code_sent_at: Mapped[datetime | None]
+    code_message_id: Mapped[str | None] = mapped_column(sa.String(64))
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[str | None] = mapped_column(sa.String(64))
 
 
 class Subscriber(Base):
@@ -81,11 +189,8 @@ class Subscriber(Base):
 
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     number: Mapped[str | None]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
-
-
-def _subscriber() -> sa.ForeignKey:
-    return sa.ForeignKey("subscribers.fingerprint")
 
 
 class LedgerEntry(Base):
@@ -101,16 +206,33 @@ class LedgerEntry(Base):
     door: Mapped[str]
     text: Mapped[str | None]
     evidence: Mapped[dict[str, Any]]
+    salt: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
+    person_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+
+
+class LedgerSeal(Base):
+    """The seal on a batch of ledger entries, chained to the one before. Append-only."""
+
+    __tablename__ = "ledger_seals"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_id: Mapped[int] = mapped_column(RowNumber)
+    last_id: Mapped[int] = mapped_column(RowNumber, index=True)
+    ids: Mapped[bytes]
+    leaves: Mapped[bytes]
+    root: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    previous: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    sealed_at: Mapped[datetime]
 
 
 class Suppression(Base):
-    """This number must not get messages: of one program, or (ALL_PROGRAMS) of any."""
+    """A number that must not get messages: of one program, or (ALL_PROGRAMS) of any."""
 
     __tablename__ = "suppressions"
 
-    fingerprint: Mapped[bytes] = mapped_column(
-        sa.LargeBinary(32), _subscriber(), primary_key=True
-    )
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber(), primary_key=True)
     program: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     reason: Mapped[str]
     since: Mapped[datetime]
@@ -136,10 +258,48 @@ class InboundMessage(Base):
     meaning: Mapped[str]
     rule: Mapped[str]
     tables_version: Mapped[str]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
     review: Mapped[bool]
     opt_out_type: Mapped[str | None]
     reply: Mapped[str | None]
+    opt_in_request_id: Mapped[str | None] = mapped_column(sa.String(32))
     silence: Mapped[str | None]
+
+
+class ReviewHold(Base):
+    """A text that may be an opt-out: it holds back marketing until a person has read it."""
+
+    __tablename__ = "review_holds"
+    __table_args__ = (
+        sa.Index(
+            "ix_open_review_holds",
+            "fingerprint",
+            postgresql_where=sa.text("decided_at IS NULL"),
+            sqlite_where=sa.text("decided_at IS NULL"),
+        ),
+    )
+
+    inbound_message_id: Mapped[int] = mapped_column(
+        RowNumber, sa.ForeignKey("inbound_messages.id"), primary_key=True
+    )
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None] = mapped_column(sa.String(20))
+    decided_by: Mapped[str | None]
+
+
+class DeliveryReport(Base):
+    """One thing the provider said became of a message. Kept even if it comes before we know it."""
+
+    __tablename__ = "delivery_reports"
+
+    provider: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    error_code: Mapped[int | None]
+    reported_at: Mapped[datetime]
 
 
 class OutboundMessage(Base):
@@ -190,6 +350,25 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class LinkToken(Base):
+    """The link that leads one person to their own page; only the token's hash is kept."""
+
+    __tablename__ = "link_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+
+
+class RateCount(Base):
+    """How often something was done in one window of time; `key` hashes what, by whom and when."""
+
+    __tablename__ = "rate_counts"
+
+    key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    count: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class SimulatorMessage(Base):

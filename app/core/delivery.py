@@ -1,0 +1,127 @@
+"""What became of the messages that were sent: reports only move a status forwards."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core import consent, subscribers
+from app.core.consent import Evidence
+from app.core.database import Database, insert
+from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage
+from app.core.models import DeliveryReport as ReportRow
+from app.core.phone import PhoneReader
+from app.core.policy import Clock
+from app.core.provider import DeliveryReport
+
+# Reports come late and out of order; a message never goes back to an earlier status.
+_ORDER = (
+    DeliveryStatus.CLAIMED,
+    DeliveryStatus.UNKNOWN,
+    DeliveryStatus.SCHEDULED,
+    DeliveryStatus.QUEUED,
+    DeliveryStatus.SENT,
+    DeliveryStatus.CANCELED,
+    DeliveryStatus.UNDELIVERED,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.READ,
+)
+
+
+class DeliveryLog:
+    """Takes the provider's reports."""
+
+    def __init__(self, database: Database, phones: PhoneReader, clock: Clock) -> None:
+        self._database = database
+        self._phones = phones
+        self._clock = clock
+
+    def record(self, report: DeliveryReport) -> None:
+        """Keep a report, once, and what follows from it: a status, or the provider's opt-out.
+
+        Raises StorageUnavailableError.
+        """
+        with self._database.write() as connection:
+            now = self._clock()
+            # Ordered with the sender, who may not have written down the provider's id yet.
+            recipient = self._lock_recipient(connection, report, now)
+            if not _keep(connection, report, now):
+                return
+            _move_forward(connection, report, now)
+            if report.opted_out and recipient is not None:
+                _suppress(connection, recipient, report, now)
+
+    def _lock_recipient(
+        self, connection: Connection, report: DeliveryReport, now: datetime
+    ) -> bytes | None:
+        if report.to:
+            phone = self._phones.read_sender(report.to)
+            subscribers.lock(connection, phone, now)
+            return phone.fingerprint
+        query = sa.select(OutboundMessage.fingerprint).where(_is_about(report))
+        recipient = connection.execute(query).scalar()
+        if recipient is not None:
+            subscribers.lock_known(connection, recipient)
+        return recipient
+
+
+def apply_early_reports(
+    connection: Connection, provider: str, provider_message_id: str, now: datetime
+) -> DeliveryStatus | None:
+    """Catch up with reports that came before the message's id was known; the status they gave."""
+    query = sa.select(ReportRow).where(
+        ReportRow.provider == provider, ReportRow.provider_message_id == provider_message_id
+    )
+    latest = None
+    for row in connection.execute(query).all():
+        status = DeliveryStatus(row.status)
+        report = DeliveryReport(provider, provider_message_id, status, error_code=row.error_code)
+        if _move_forward(connection, report, now):
+            latest = status
+    return latest
+
+
+def _keep(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
+    row = {
+        "provider": report.provider,
+        "provider_message_id": report.provider_message_id,
+        "status": report.status,
+        "error_code": report.error_code,
+        "reported_at": now,
+    }
+    query = insert(connection, ReportRow).values(row).on_conflict_do_nothing()
+    return connection.execute(query.returning(ReportRow.status)).first() is not None
+
+
+def _move_forward(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
+    if report.status not in _ORDER:
+        return False
+    earlier = _ORDER[: _ORDER.index(report.status)]
+    moved = connection.execute(
+        sa.update(OutboundMessage)
+        .where(_is_about(report), OutboundMessage.status.in_(earlier))
+        .values(status=report.status, error_code=report.error_code, updated_at=now)
+    )
+    return moved.rowcount > 0
+
+
+def _is_about(report: DeliveryReport) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        OutboundMessage.provider == report.provider,
+        OutboundMessage.provider_message_id == report.provider_message_id,
+    )
+
+
+def _suppress(
+    connection: Connection, fingerprint: bytes, report: DeliveryReport, now: datetime
+) -> None:
+    details = {"provider_message_id": report.provider_message_id, "code": report.error_code}
+    consent.suppress(
+        connection,
+        fingerprint,
+        ALL_PROGRAMS,
+        consent.PROVIDER_OPT_OUT,
+        Evidence("provider", details=details),
+        now,
+    )

@@ -1,0 +1,193 @@
+"""What a text that came in does, and what is answered: once per provider message id.
+
+The only source of what a webhook says to a person.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.core import barrier, consent, models, optin, review, subscribers
+from app.core.acts import Said, Turn, act, understood
+from app.core.consent import Evidence
+from app.core.database import Database
+from app.core.errors import StorageUnavailableError
+from app.core.known import Silence, known_of
+from app.core.language import Intent, Meaning, classify
+from app.core.models import ALL_PROGRAMS, Act
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock, Policy
+from app.core.provider import InboundMessage
+from app.core.replies import Reply, language_of_region, render
+
+_Row = models.InboundMessage
+
+# What a provider's own answer can stand for; a code for joining is never among it.
+_ANSWERED_BY_PROVIDERS = frozenset(
+    {Reply.OPTED_OUT, Reply.OPTED_OUT_OF_PROGRAM, Reply.OPTED_IN, Reply.NOT_OPTED_OUT, Reply.HELP}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done with a text. `repeated`: it had been done before, nothing changed now."""
+
+    reply: str | None
+    silence: Silence | None
+    meaning: Meaning
+    repeated: bool = False
+
+
+class Inbox:
+    """Takes what people text."""
+
+    def __init__(
+        self,
+        database: Database,
+        phones: PhoneReader,
+        policy: Policy,
+        clock: Clock,
+        sleep: barrier.Sleep,
+    ) -> None:
+        self._database = database
+        self._phones = phones
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+
+    def receive(self, message: InboundMessage) -> Outcome:
+        """Understand a text and act on it; the same provider message id gets the first answer.
+
+        Returns when the act is durable and, after an opt-out, nothing is on its way any more.
+        Raises StorageUnavailableError where that can't be said: the provider must try again.
+        """
+        phone = self._phones.read_sender(message.sender)
+        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        try:
+            outcome, in_flight = self._settle(phone, message, meaning)
+        except (IntegrityError, StorageUnavailableError):
+            # A copy of this text under another sender was stored at this very moment, or the
+            # connection had broken unnoticed. Once more is safe: what was done is not done again.
+            outcome, in_flight = self._settle(phone, message, meaning)
+        late = barrier.wait_for(self._database, in_flight, self._sleep)
+        if late and not outcome.repeated:
+            self._record_late(late, phone, message)
+        return outcome
+
+    def _settle(
+        self, phone: Phone, message: InboundMessage, meaning: Meaning
+    ) -> tuple[Outcome, list[str]]:
+        """Act in one transaction; also the messages that are being handed over at this moment."""
+        now = self._clock()
+        with self._database.write() as connection:
+            subscribers.lock(connection, phone, now)
+            known = known_of(connection, phone, message.provider, message.provider_message_id, now)
+            if known.first is not None:
+                outcome = _first_outcome(known.first, self._phones)
+            else:
+                meaning = understood(connection, self._policy, message, meaning)
+                outcome = self._act(
+                    Turn(
+                        connection, self._phones, self._policy, phone, message, meaning, known, now
+                    )
+                )
+            # A copy may be here while its first is still waiting: it must not be answered sooner.
+            if known.claimed and outcome.meaning.intent is Intent.OPT_OUT:
+                return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+            return outcome, []
+
+    def _act(self, turn: Turn) -> Outcome:
+        known = turn.known
+        if known.number is None or turn.meaning.language not in {None, known.language}:
+            subscribers.learn(turn.connection, turn.phone, turn.meaning.language)
+        said = act(turn)
+        if said and said.reply is Reply.OPTED_OUT and known.told_recently(turn.now):
+            outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
+        else:
+            outcome = self._answer(turn, said)
+        stored = _store(turn, outcome, said)
+        if turn.meaning.review:
+            period = self._policy.review_period
+            review.hold(
+                turn.connection, turn.phone.fingerprint, stored, turn.evidence, turn.now, period
+            )
+        code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
+        return _with_code(outcome, code)
+
+    def _answer(self, turn: Turn, said: Said | None) -> Outcome:
+        meaning = turn.meaning
+        if said is None:
+            return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
+        if turn.message.answered_by_provider and said.reply in _ANSWERED_BY_PROVIDERS:
+            return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
+        if turn.known.replies_in_last_hour >= self._policy.replies_per_hour:
+            return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
+        language = (
+            meaning.language
+            or turn.known.language
+            or language_of_region(turn.phone.region)
+            or self._policy.language
+        )
+        brand = said.brand or self._policy.brand
+        return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
+
+    def _record_late(self, late: list[str], phone: Phone, message: InboundMessage) -> None:
+        details = {"messages": late, "provider_message_id": message.provider_message_id}
+        evidence = Evidence(message.provider, details=details)
+        with self._database.write() as connection:
+            now = self._clock()
+            consent.record(
+                connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
+            )
+
+
+def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
+    """A provider that has blocked the number itself has the last word on an opt-out.
+
+    Not on an opt-in: Twilio counts YES as one, which is an answer to anything.
+    """
+    if opt_out_type == "STOP" and meaning.intent is not Intent.OPT_OUT:
+        return replace(meaning, intent=Intent.OPT_OUT, rule="provider_opt_out", review=False)
+    return meaning
+
+
+def _first_outcome(first: Mapping[str, Any], phones: PhoneReader) -> Outcome:
+    meaning = Meaning(
+        Intent(first["meaning"]), first["rule"], first["tables_version"], first["said_in"]
+    )
+    silence = Silence(first["silence"]) if first["silence"] else None
+    request_id = first["opt_in_request_id"]
+    code = optin.code_of(phones, request_id) if request_id else None
+    return _with_code(Outcome(first["reply"], silence, meaning, repeated=True), code)
+
+
+def _with_code(outcome: Outcome, code: str | None) -> Outcome:
+    if outcome.reply is None or code is None:
+        return outcome
+    return replace(outcome, reply=optin.with_code(outcome.reply, code))
+
+
+def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
+    message, meaning = turn.message, turn.meaning
+    row = {
+        "provider": message.provider,
+        "provider_message_id": message.provider_message_id,
+        "fingerprint": turn.phone.fingerprint,
+        "recipient": message.recipient,
+        "body": message.body,
+        "received_at": turn.now,
+        "meaning": meaning.intent,
+        "rule": meaning.rule,
+        "tables_version": meaning.tables_version,
+        "language": meaning.language,
+        "review": meaning.review,
+        "opt_out_type": message.opt_out_type,
+        "reply": outcome.reply,
+        "opt_in_request_id": said.request_id if said else None,
+        "silence": outcome.silence,
+    }
+    query = sa.insert(_Row).values(row).returning(_Row.id)
+    return turn.connection.execute(query).scalar_one()

@@ -1,0 +1,78 @@
+"""The parts of the core, put together once and handed to every door."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from app.core.api_keys import ApiKeys
+from app.core.barrier import Sleep
+from app.core.database import Database
+from app.core.delivery import DeliveryLog
+from app.core.dossier import Dossiers
+from app.core.gate import Gate
+from app.core.history import Histories
+from app.core.inbound import Inbox
+from app.core.ledger import Ledger
+from app.core.optin import OptIns
+from app.core.outbound import Outbox
+from app.core.outcomes import Outcomes
+from app.core.phone import PhoneReader
+from app.core.policy import Clock, Policy, utc_now
+from app.core.programs import Programs
+from app.core.provider import Provider
+from app.core.review import ReviewQueue
+from app.core.suppressions import SuppressionList
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the doors call. Threads share it; each process makes its own."""
+
+    database: Database
+    phones: PhoneReader
+    policy: Policy
+    provider: Provider
+    gate: Gate
+    inbox: Inbox
+    outbox: Outbox
+    outcomes: Outcomes
+    programs: Programs
+    opt_ins: OptIns
+    deliveries: DeliveryLog
+    suppressions: SuppressionList
+    reviews: ReviewQueue
+    histories: Histories
+    api_keys: ApiKeys
+    ledger: Ledger
+    dossiers: Dossiers
+
+    @classmethod
+    def build(
+        cls,
+        database: Database,
+        phones: PhoneReader,
+        policy: Policy,
+        provider: Provider,
+        clock: Clock = utc_now,
+        sleep: Sleep = time.sleep,
+    ) -> Self:
+        outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        return cls(
+            database=database,
+            phones=phones,
+            policy=policy,
+            provider=provider,
+            gate=Gate(database, phones, policy, clock),
+            inbox=Inbox(database, phones, policy, clock, sleep),
+            outbox=outbox,
+            outcomes=Outcomes(database, clock, sleep),
+            programs=Programs(database, policy, clock),
+            opt_ins=OptIns(database, phones, policy, outbox, clock),
+            deliveries=DeliveryLog(database, phones, clock),
+            suppressions=SuppressionList(database, phones, clock),
+            reviews=ReviewQueue(database, clock),
+            histories=Histories(database),
+            api_keys=ApiKeys(database, clock),
+            ledger=Ledger(database, clock),
+            dossiers=Dossiers(database, phones, policy, clock),
+        )

@@ -1,0 +1,65 @@
+"""The subscriber's row, which is also the lock that puts one number's acts in order."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core.database import insert
+from app.core.models import Subscriber
+from app.core.phone import Phone
+
+
+def lock(connection: Connection, phone: Phone, at: datetime) -> None:
+    """Wait for, and then hold until the transaction ends, all that is decided on this number.
+
+    Whoever claims a send and whoever stores a STOP both hold this lock while they do, so the
+    database decides which came first. A row whose number was erased stays without number.
+    """
+    row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
+    unchanged = {"first_seen_at": Subscriber.first_seen_at}
+    connection.execute(
+        insert(connection, Subscriber)
+        .values(row)
+        .on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
+    )
+
+
+def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
+    """As `lock`, for many at once, in the one order that keeps two batches from a deadlock."""
+    numbers = {phone.fingerprint: phone.e164 for phone in phones}
+    rows = [
+        {"fingerprint": fingerprint, "number": numbers[fingerprint], "first_seen_at": at}
+        for fingerprint in sorted(numbers)
+    ]
+    query = insert(connection, Subscriber).on_conflict_do_update(
+        index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
+    )
+    # RETURNING makes it a few statements of many rows instead of one for each.
+    connection.execute(query.returning(Subscriber.fingerprint), rows)
+
+
+def learn(connection: Connection, phone: Phone, language: str | None) -> None:
+    """The handset itself has texted: an erased number becomes known again, and its language.
+
+    `language`: the one the person wrote in, None where the words did not tell.
+    """
+    news = {"number": phone.e164} | ({"language": language} if language else {})
+    connection.execute(
+        sa.update(Subscriber).where(Subscriber.fingerprint == phone.fingerprint).values(news)
+    )
+
+
+def lock_known(connection: Connection, fingerprint: bytes) -> None:
+    """As `lock`, where only the fingerprint is at hand; the row must exist."""
+    connection.execute(
+        sa.update(Subscriber)
+        .where(Subscriber.fingerprint == fingerprint)
+        .values(first_seen_at=Subscriber.first_seen_at)
+    )
+
+
+def number_of(connection: Connection, fingerprint: bytes) -> str | None:
+    query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
+    return connection.execute(query).scalar()

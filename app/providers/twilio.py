@@ -1,0 +1,289 @@
+"""Twilio: sending, webhooks and its words for things.
+
+https://www.twilio.com/docs/messaging
+"""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from twilio.http import HttpClient
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.request_validator import RequestValidator, get_signature_algorithm
+from twilio.rest import Client
+from twilio.twiml.messaging_response import MessagingResponse
+
+from app.core.errors import (
+    ForgedRequestError,
+    InvalidInputError,
+    ProviderError,
+    ProviderOptedOutError,
+    ProviderOutcomeUnknownError,
+)
+from app.core.models import DeliveryStatus
+from app.core.phone import mask_numbers
+from app.core.provider import (
+    Acceptance,
+    DeliveryReport,
+    InboundMessage,
+    OutgoingMessage,
+    WebhookRequest,
+)
+
+NAME = "twilio"
+OPTED_OUT = 21610  # https://www.twilio.com/docs/api/errors/21610
+
+# https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
+_STATUSES = {
+    "accepted": DeliveryStatus.QUEUED,
+    "scheduled": DeliveryStatus.SCHEDULED,
+    "queued": DeliveryStatus.QUEUED,
+    "sending": DeliveryStatus.QUEUED,
+    "sent": DeliveryStatus.SENT,
+    "delivered": DeliveryStatus.DELIVERED,
+    "partially_delivered": DeliveryStatus.DELIVERED,
+    "read": DeliveryStatus.READ,
+    "undelivered": DeliveryStatus.UNDELIVERED,
+    "failed": DeliveryStatus.FAILED,
+    "canceled": DeliveryStatus.CANCELED,
+}
+
+# The words to which Twilio itself replies on numbers with its default filtering: the whole text,
+# in any case. https://help.twilio.com/articles/223134027
+_ANSWERED_WORDS = {
+    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT",
+    "START", "YES", "UNSTOP", "HELP", "INFO",
+}  # fmt: skip
+
+_CHANNELS = ("whatsapp:", "rcs:", "messenger:")
+
+# Seconds to connect and to wait for an answer: a claim that hangs holds up a STOP's answer.
+TIMEOUT = (3.05, 10.0)
+
+_KEPT_CONNECTIONS = 32  # at least one for each thread that sends
+
+# As long as an id may be where it is stored; Twilio's own have 34 characters.
+_LONGEST_ID = 64
+
+
+class TwilioProvider:
+    """Sends through Twilio's REST API, or whatever speaks it at `base_url`."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        base_url: str,
+        status_callback: str | None = None,
+        http_client: HttpClient | None = None,
+    ) -> None:
+        self._client = Client(account_sid, auth_token, http_client=http_client or make_transport())
+        # The library would bend the address to TWILIO_REGION and TWILIO_EDGE.
+        self._client.region = self._client.edge = None
+        self._messages = f"{base_url}/2010-04-01/Accounts/{account_sid}/Messages"
+        self._status_callback = status_callback
+
+    def send(self, message: OutgoingMessage) -> Acceptance:
+        return accepted(self._request("POST", ".json", data=form(message, self._status_callback)))
+
+    def fetch(self, provider_message_id: str) -> Mapping[str, Any]:
+        return _resource(self._request("GET", f"/{provider_message_id}.json"))
+
+    def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        return _resource(self._request("GET", f".json?{urlencode(query)}" if query else ".json"))
+
+    def _request(self, method: str, path: str, data: Any = None) -> Response:
+        return exchange(lambda: self._client.request(method, self._messages + path, data=data))
+
+
+def make_transport() -> HttpClient:
+    """Connections are kept alive for all threads, and every request has its timeouts."""
+    transport = TwilioHttpClient()
+    transport.timeout = TIMEOUT  # the constructor takes a single number, requests takes two
+    for scheme in ("https://", "http://"):
+        transport.session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS))
+    return transport
+
+
+def form(message: OutgoingMessage, status_callback: str | None = None) -> dict[str, Any]:
+    """The message in the fields of Twilio's create request; repeated fields become lists."""
+    fields: dict[str, Any] = {"To": message.to.e164}
+    if message.body is not None:
+        fields["Body"] = message.body
+    if message.sender is not None:
+        is_service = message.sender.startswith("MG")
+        fields["MessagingServiceSid" if is_service else "From"] = message.sender
+    options: dict[str, list[str]] = {}
+    for name, value in message.options:
+        options.setdefault(name, []).append(value)
+    callback = {"StatusCallback": status_callback} if status_callback else {}
+    return {**callback, **options, **fields}
+
+
+def exchange(call: Callable[[], Response]) -> Response:
+    """Make a request; translate what the network did to it.
+
+    Raises ProviderError where the request surely never left, ProviderOutcomeUnknownError where it
+    may have.
+    """
+    try:
+        return call()
+    except requests.Timeout as error:
+        if isinstance(error, requests.ConnectTimeout):
+            raise ProviderError("the provider can't be reached", permanent=False) from error
+        raise ProviderOutcomeUnknownError("the provider did not answer in time") from error
+    except Exception as error:
+        # A script's own HTTP client may raise anything, and then nobody knows.
+        if _never_left(error):
+            raise ProviderError("the provider can't be reached", permanent=False) from error
+        raise ProviderOutcomeUnknownError("the connection to the provider broke") from error
+
+
+def _never_left(error: Exception) -> bool:
+    if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+        return True  # an address or a header that can't be used
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        return isinstance(cause.args[0], ssl.SSLCertVerificationError)
+    return isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError)
+
+
+def accepted(response: Response) -> Acceptance:
+    """Read the answer to a create request.
+
+    Raises ProviderError and its kinds. A 2xx that names no message is an unknown outcome: the
+    message may be on its way.
+    """
+    resource = _resource(response)
+    sid = resource.get("sid")
+    if not isinstance(sid, str) or not 0 < len(sid) <= _LONGEST_ID:
+        raise ProviderOutcomeUnknownError("the provider's answer names no message")
+    status = _STATUSES.get(str(resource.get("status")), DeliveryStatus.QUEUED)
+    return Acceptance(sid, status, resource)
+
+
+def _resource(response: Response) -> Mapping[str, Any]:
+    body = _json(response)
+    status = response.status_code
+    if status >= 500:  # noqa: PLR2004
+        raise ProviderOutcomeUnknownError(f"the provider failed with status {status}")
+    if status >= 400:  # noqa: PLR2004
+        raise _refusal(status, body)
+    if body is None:
+        raise ProviderOutcomeUnknownError("the provider's answer can't be read")
+    return body
+
+
+def _refusal(status: int, body: Mapping[str, Any] | None) -> ProviderError:
+    code = (body or {}).get("code")
+    code = code if isinstance(code, int) else status
+    # Twilio repeats the number in some of its texts.
+    message = mask_numbers(str((body or {}).get("message") or f"the provider answered {status}"))
+    if code == OPTED_OUT:
+        return ProviderOptedOutError(message, code=code, status=status)
+    too_many = status == requests.codes.too_many_requests
+    return ProviderError(message, code=code, status=status, permanent=not too_many)
+
+
+def _json(response: Response) -> Mapping[str, Any] | None:
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+class TwilioWebhooks:
+    """Recognises, reads and answers Twilio's webhooks."""
+
+    name = NAME
+    takes_json = False
+
+    def __init__(self, auth_token: str, public_url: str, *, provider_replies: bool) -> None:
+        self._validator = RequestValidator(auth_token)
+        self._public_url = public_url
+        self._provider_replies = provider_replies
+
+    def authenticate(self, request: WebhookRequest) -> None:
+        # The address comes from the settings and the undecoded path: what the request itself says
+        # of host and scheme is the proxy's word, and decoding would change what was signed.
+        signature = request.headers.get("X-Twilio-Signature", "")
+        settings = request.headers.get("X-Twilio-Webhooks-Signature-Settings")
+        address = self._public_url + request.path
+        algorithm = get_signature_algorithm(settings)
+        try:
+            genuine = self._validator.validate(address, request.fields, signature, algorithm)
+        except ValueError as error:  # an address that can't be taken apart
+            raise ForgedRequestError("the request can't be verified") from error
+        if not genuine:
+            raise ForgedRequestError("the signature is missing or wrong")
+
+    def parse_inbound(self, fields: Mapping[str, str]) -> InboundMessage:
+        opt_out_type = fields.get("OptOutType", "").upper() or None
+        body = fields.get("Body", "")
+        return InboundMessage(
+            provider=NAME,
+            provider_message_id=_message_id(fields),
+            sender=_without_channel(_needed(fields, "From")),
+            recipient=fields.get("To", ""),
+            body=body,
+            opt_out_type=opt_out_type,
+            answered_by_provider=bool(opt_out_type) or self._answers(body),
+        )
+
+    def parse_delivery(self, fields: Mapping[str, str]) -> DeliveryReport:
+        status = fields.get("MessageStatus") or _needed(fields, "SmsStatus")
+        error_code = fields.get("ErrorCode", "")
+        code = int(error_code) if error_code.isascii() and error_code.isdigit() else None
+        return DeliveryReport(
+            provider=NAME,
+            provider_message_id=_message_id(fields),
+            status=_STATUSES.get(status.lower(), DeliveryStatus.UNKNOWN),
+            to=_without_channel(fields.get("To", "")) or None,
+            error_code=code if code is not None and code < 2**31 else None,
+            opted_out=code == OPTED_OUT,
+        )
+
+    def answer(self, message: InboundMessage, reply: str | None) -> str:  # noqa: ARG002
+        return twiml(reply)
+
+    def _answers(self, body: str) -> bool:
+        return self._provider_replies and body.strip().upper() in _ANSWERED_WORDS
+
+
+def twiml(reply: str | None) -> str:
+    """The webhook's answer: one message to the person who texted, or none."""
+    response = MessagingResponse()
+    if reply is not None:
+        response.message(reply)
+    return str(response)
+
+
+def _message_id(fields: Mapping[str, str]) -> str:
+    message_id = _needed(fields, "MessageSid")
+    if len(message_id) > _LONGEST_ID or not (message_id.isascii() and message_id.isalnum()):
+        raise InvalidInputError("MessageSid is not an id of Twilio's")
+    return message_id
+
+
+def _needed(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "").strip()
+    if not value:
+        raise InvalidInputError(f"{name} is missing")
+    return value
+
+
+def _without_channel(address: str) -> str:
+    """A STOP by WhatsApp or RCS counts for the number, whichever way it came."""
+    for channel in _CHANNELS:
+        if address.startswith(channel):
+            return address.removeprefix(channel)
+    return address

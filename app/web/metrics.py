@@ -1,0 +1,41 @@
+"""What /metrics shows, summed over the worker processes by the Prometheus client."""
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.core.inbound import Outcome
+
+_REQUESTS = Histogram(
+    "optout_http_request_seconds",
+    "Time to answer a request",
+    ["route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+)
+_INBOUND = Counter(
+    "optout_inbound_messages", "Texts received, by what they meant", ["meaning", "answer"]
+)
+_SENDS = Counter("optout_sends", "Messages asked for, by what became of them", ["result"])
+
+
+def count_request(route: str, status: int, seconds: float) -> None:
+    _REQUESTS.labels(route, status).observe(seconds)
+
+
+def count_inbound(outcome: Outcome) -> None:
+    answer = "repeated" if outcome.repeated else (outcome.silence or "reply")
+    _INBOUND.labels(outcome.meaning.intent, answer).inc()
+
+
+def count_send(result: str) -> None:
+    _SENDS.labels(result).inc()
+
+
+def exposition() -> bytes:
+    """The text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
