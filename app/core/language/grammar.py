@@ -1,4 +1,4 @@
-"""Phrases: a text becomes a string with one character a word, and the grammar is written over words.
+"""Phrases: a text becomes a string, one character a word, and the grammar is written over words.
 
 A language's file gives its word classes (`[words]`), named parts (`[parts]`) and its phrases. In a
 phrase, read left to right:
@@ -7,7 +7,7 @@ phrase, read left to right:
     mi       that very word
     ~        up to five soft words: articles, courtesy, adverbs (class `soft`), commas among them
     _        any one word
-    ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`) or the end
+    ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`), the end
     ^ $      the clause begins, ends, exactly here
     ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
 
@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from app.core.language.normalise import MARKS
 from app.core.language.tables import Table, expanded
 
-_ELEMENT = re.compile(r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+")
+_ELEMENT = re.compile(
+    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+",
+)
 _PART = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
 _FIRST_CHARACTER = 0xE000
@@ -91,7 +93,6 @@ class Grammar:
             section: Index(self._compiled(table.data.get(section, {})), common)
             for section in (NOT_MEANT, MEANT, UNCLEAR)
         }
-        self._telling = frozenset(self._characters).difference(self._classes["soft"])
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -102,10 +103,8 @@ class Grammar:
         """Return the words of a class; none where the language has no such class."""
         return frozenset(self._classes.get(name, ()))
 
-    def concerns(self, tokens: frozenset[str]) -> int:
-        """Return how many of a text's words this language's phrases know; 0 without a telling one."""
-        if self._telling.isdisjoint(tokens):
-            return 0
+    def knows(self, tokens: frozenset[str]) -> int:
+        """Return how many of a text's words the phrases of this language know."""
         return sum(token in self._characters for token in tokens)
 
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
