@@ -7,6 +7,7 @@ from app.core.language.tables import TABLES_VERSION
 
 # A bare yes or a cry for help is short; with more around it, it answers something else.
 _SHORT = 4
+_REFUSAL = {Role.POSSIBLE, Role.COURTESY}
 _STOP_SIGNS = "🛑"
 _MAYBE_SIGNS = "✋🤚🖐⛔🚫🙅"
 
@@ -45,7 +46,7 @@ def read_cover(words: Words, found: Cover) -> Meaning | None:
         return opt_out(words, found)
     if found.numbers:
         return code(found)
-    if not intents and Role.POSSIBLE in found.roles:
+    if not intents and Role.POSSIBLE in found.roles and found.roles <= _REFUSAL:
         return Meaning(Intent.NONE, "possible", TABLES_VERSION, found.language(), review=True)
     return help_or_yes(words, found)
 
