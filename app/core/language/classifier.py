@@ -22,6 +22,11 @@ AUTOMATIC = "automatic"
 _SHARE = 0.5
 
 _GRAMMARS = tuple(Grammar(table) for table in TABLES if "words" in table.data)
+# Which languages' phrases know a word, as places in _GRAMMARS.
+_SPEAKERS: dict[str, list[int]] = {}
+for _place, _grammar in enumerate(_GRAMMARS):
+    for _word in _grammar.vocabulary:
+        _SPEAKERS.setdefault(_word, []).append(_place)
 _VOCABULARY = frozenset().union(*(grammar.vocabulary for grammar in _GRAMMARS))
 _BESIDE_STOP = {p[0] for p in (*EVERYTHING, *COURTESY) if len(p) == 1 and len(p[0]) > 1}
 # The classes of verbs that texting spells with a k.
@@ -133,6 +138,10 @@ def _phrases(words: Words) -> Meaning:
 
 def _concerned(present: frozenset[str]) -> list[Grammar]:
     """Return the languages that know most of the words, leaving out those that know few."""
-    known = sorted(((g.knows(present), -n) for n, g in enumerate(_GRAMMARS)), reverse=True)
-    enough = known[0][0] * _SHARE
-    return [_GRAMMARS[-n] for count, n in known if count and count >= enough]
+    known = [0] * len(_GRAMMARS)
+    for word in present:
+        for number in _SPEAKERS.get(word, ()):
+            known[number] += 1
+    enough = max(1, max(known) * _SHARE)
+    order = sorted(range(len(known)), key=known.__getitem__, reverse=True)
+    return [_GRAMMARS[number] for number in order if known[number] >= enough]

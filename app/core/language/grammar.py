@@ -19,6 +19,7 @@ Every repetition is bounded, so that a search takes time in proportion to the te
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from app.core.language.normalise import MARKS
 from app.core.language.tables import Table, expanded
@@ -36,13 +37,21 @@ _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace
 NOT_MEANT, MEANT, UNCLEAR = "not_meant", "phrases", "unclear"
 
 
+_compiled = cache(re.compile)
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One phrase. A text without a word of each of the `needs` cannot hold it: no search then."""
 
     rule: str
-    expression: re.Pattern[str]
+    source: str
     needs: tuple[frozenset[str], ...]
+
+    @property
+    def expression(self) -> re.Pattern[str]:
+        """The expression; it is compiled when it is first wanted, as most of them never are."""
+        return _compiled(self.source)
 
 
 class Index:
@@ -103,10 +112,6 @@ class Grammar:
         """Return the words of a class; none where the language has no such class."""
         return frozenset(self._classes.get(name, ()))
 
-    def knows(self, tokens: frozenset[str]) -> int:
-        """Return how many of a text's words the phrases of this language know."""
-        return sum(token in self._characters for token in tokens)
-
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield the phrases found as (section, rule). What is explained away is not found again."""
         text = "".join(self._encoded(token) for token in tokens)
@@ -134,8 +139,8 @@ class Grammar:
         for rule, written in rules.items():
             for line in _patterns(written):
                 phrase = _PART.sub(self._part, line)
-                expression = re.compile(_ELEMENT.sub(self._element, phrase))
-                yield Pattern(rule, expression, tuple(self._needs(phrase)))
+                source = _ELEMENT.sub(self._element, phrase)
+                yield Pattern(rule, source, tuple(self._needs(phrase)))
 
     def _part(self, found: re.Match[str]) -> str:
         """Put a named part in place of its name; classes stay."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from app.core.language.tables import TABLES
 
+# Marks of direction, joiners and soft hyphens: they hide a quotation, and mean nothing here.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _QUOTE = r"[“”„«»\"‟‹›「」]"  # noqa: RUF001
 _OBJECTS = (
     "image|movie|video|photo|picture|attachment|message|link|audio message|voice message|sticker"
@@ -67,6 +69,7 @@ class OwnText:
 
 def own_text(text: str) -> OwnText:
     """Cut what the sender did not write. Of a reaction nothing is left."""
+    text = text if text.isascii() else _INVISIBLE.sub("", text)
     if _REACTION.match(text):
         return OwnText("", reaction=True)
     if original := _ORIGINAL_BEGINS.search(text):
