@@ -126,6 +126,7 @@ AROUND = _all_phrases("courtesy", "around")
 EVERYTHING = _all_phrases("everything")
 PROGRAMS = _all_phrases("program")
 CODE_WORDS = _all_phrases("code")
+CODE_AROUND = _all_phrases("code", "around")
 TYPOS = {typo: word for table in TABLES for typo, word in table.typos()}
 LAST_LETTER_LOST = {
     word[:-1]: word for table in TABLES for word in table.words("spelling", "accented_end")

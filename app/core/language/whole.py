@@ -3,10 +3,11 @@
 from app.core.language.keywords import LEXICON, Cover, Lexicon, Role, code_of, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import TABLES_VERSION
+from app.core.language.tables import CODE_AROUND, TABLES_VERSION
 
 # A bare yes or a cry for help is short; with more around it, it answers something else.
 _SHORT = 4
+_CODE_INTRODUCED = {Role.CODE_WORD, Role.COURTESY, Role.AROUND, Role.EVERYTHING}
 _REFUSAL = {Role.POSSIBLE, Role.COURTESY}
 _STOP_SIGNS = "🛑"
 _MAYBE_SIGNS = "✋🤚🖐⛔🚫🙅"
@@ -40,7 +41,7 @@ def opt_in(words: Words, lexicon: Lexicon) -> Meaning | None:
 def read_cover(words: Words, found: Cover) -> Meaning | None:
     """Decide on a message of known phrases; with words left over nothing is decided."""
     if found.unknown:
-        return None
+        return code(found)
     intents = found.intents()
     if Intent.OPT_OUT in intents:
         return opt_out(words, found)
@@ -90,6 +91,9 @@ def _is_stop_only(found: Cover) -> bool:
 def code(found: Cover) -> Meaning | None:
     """Read a confirmation code, alone or introduced as one."""
     digits = code_of(found.numbers)
-    if digits is None or found.roles - {Role.CODE_WORD, Role.COURTESY}:
+    introduced = Role.CODE_WORD in found.roles
+    allowed = _CODE_INTRODUCED if introduced else {Role.COURTESY}
+    left = [word for word in found.unknown if not introduced or (word,) not in CODE_AROUND]
+    if digits is None or left or found.keywords or found.roles - allowed:
         return None
     return Meaning(Intent.CONFIRM, "code", TABLES_VERSION, found.language(), code=digits)
