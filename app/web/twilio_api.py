@@ -11,14 +11,13 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from app.config import Settings
 from app.core.api_keys import Caller
-from app.core.errors import NotSentError
 from app.core.gate import Scope
 from app.core.models import Purpose
 from app.core.outbound import Receipt
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
 from app.twilio_messages import API_ROOT, TwilioError, draft_from, not_found
-from app.web import metrics
+from app.web import sending
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -62,13 +61,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
 def _send(services: Services, caller: Caller, fields: list[tuple[str, str]]) -> Receipt:
     draft = draft_from(fields, caller.scope, caller.requester, services.policy.sender)
-    try:
-        receipt = services.outbox.send(draft)
-    except NotSentError as refusal:
-        metrics.count_send(refusal.reason)
-        raise
-    metrics.count_send("accepted")
-    return receipt
+    return sending.send(services.outbox, draft)
 
 
 def _caller(services: Services, settings: Settings) -> Caller:
