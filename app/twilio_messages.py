@@ -71,6 +71,7 @@ _REFUSALS = {
 # https://www.twilio.com/docs/api/errors: the general codes repeat the HTTP status; these do not.
 _UNKNOWN_PARAMETERS = 20001
 _CODES_OF_STATUSES = {400: _UNKNOWN_PARAMETERS, 401: 20003, 403: 20003, 405: 20004}
+_TEXTS_OF_STATUSES = {404: "The requested resource was not found", 405: "Method not allowed"}
 
 
 class TwilioError(GatewayError):
@@ -149,9 +150,9 @@ def code_of_status(status: int) -> int:
     return _CODES_OF_STATUSES.get(status, 20000 + status)
 
 
-def not_found(path: str) -> TwilioError:
-    """`path` must be one that we made: what a stranger puts into a path may be a number."""
-    return TwilioError(404, 20404, f"The requested resource {path} was not found")
+def bare_error(status: int, detail: str = "") -> TwilioError:
+    """An error of HTTP itself; `detail` is said where Twilio has no text of its own."""
+    return TwilioError(status, code_of_status(status), _TEXTS_OF_STATUSES.get(status, detail))
 
 
 def _single_fields(form: Form) -> dict[str, str]:

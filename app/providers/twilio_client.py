@@ -140,7 +140,8 @@ class GatedHttpClient(HttpClient):
             if params or urlsplit(url).query:
                 raise TwilioError(400, 20001, "The fields of a message belong in data, not in URL")
             draft = draft_from(_pairs(data), self._scope, "client", services.policy.sender)
-            receipt = self._outbox(url, rest).send(draft)
+            outbox = self._outbox(url, rest)
+            receipt = outbox.send(draft)
         except (NotSentError, InvalidNumberError) as refusal:
             raise RecipientRefused(refusal.reason, path) from refusal
         except GatewayError as error:

@@ -17,7 +17,7 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
     StorageUnavailableError,
 )
-from app.twilio_messages import API_ROOT, TwilioError, code_of_status, error_from
+from app.twilio_messages import API_ROOT, bare_error, error_from
 from app.web.logs import log
 
 # An error's status; the first kind that fits counts.
@@ -89,10 +89,8 @@ def problem(status: int, detail: str, reason: str | None = None, **more: Any) ->
 
 def _twilio(status: int, detail: str, error: Exception) -> Response:
     """Twilio's own form, for whatever went wrong wherever on a path of its API."""
-    if isinstance(error, GatewayError):
-        failure = error_from(error)
-    else:
-        failure = TwilioError(status, code_of_status(status), detail)
+    foreseen = error if isinstance(error, GatewayError) else bare_error(status, detail)
+    failure = error_from(foreseen)
     response = jsonify(failure.body())
     response.status_code = failure.status
     if failure.status == HTTPStatus.UNAUTHORIZED:

@@ -77,6 +77,6 @@ def attach(app: Flask) -> None:
 
 def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key not in {"timestamp", "request_id"}:
+        if isinstance(value, str) and key not in {"timestamp", "request_id", "route"}:
             event[key] = mask_numbers(value)
     return event

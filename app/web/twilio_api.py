@@ -13,11 +13,10 @@ from app.config import Settings
 from app.core.api_keys import Caller
 from app.core.gate import Scope
 from app.core.models import Purpose
-from app.core.outbound import Receipt
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
-from app.twilio_messages import API_ROOT, TwilioError, draft_from, not_found
-from app.web import sending
+from app.twilio_messages import API_ROOT, TwilioError, bare_error, draft_from
+from app.web.sending import send
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -28,7 +27,6 @@ _FILTERS = ("To", "From", "DateSent", "DateSent<", "DateSent>", "Page", "PageSiz
 def blueprint(services: Services, settings: Settings) -> Blueprint:
     """`…/Messages.json` and `…/Messages/<sid>.json`, behind HTTP Basic."""
     api = Blueprint("twilio_api", __name__, url_prefix=f"{API_ROOT}/Accounts/<account>")
-    messages = f"{API_ROOT}/Accounts/{settings.twilio_account_sid}/Messages"
 
     @api.url_value_preprocessor
     def take_account(_: str | None, values: dict[str, Any] | None) -> None:
@@ -38,12 +36,14 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     def authenticate() -> None:
         g.caller = _caller(services, settings)
         if g.account != settings.twilio_account_sid:
-            raise TwilioError(404, 20404, "The requested resource was not found: another account")
+            raise bare_error(404)
 
     @api.post("/Messages.json")
     def create_message() -> tuple[Response, int]:
+        caller: Caller = g.caller
         fields = list(request.form.items(multi=True))
-        return jsonify(_send(services, g.caller, fields).resource), 201
+        draft = draft_from(fields, caller.scope, caller.requester, services.policy.sender)
+        return jsonify(send(services.outbox, draft).resource), 201
 
     @api.get("/Messages.json")
     def list_messages() -> Response:
@@ -53,15 +53,10 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.get("/Messages/<sid>.json")
     def fetch_message(sid: str) -> Response:
         if not _SID.match(sid):
-            raise not_found(f"{messages}/….json")
+            raise bare_error(404)
         return jsonify(services.provider.fetch(sid))
 
     return api
-
-
-def _send(services: Services, caller: Caller, fields: list[tuple[str, str]]) -> Receipt:
-    draft = draft_from(fields, caller.scope, caller.requester, services.policy.sender)
-    return sending.send(services.outbox, draft)
 
 
 def _caller(services: Services, settings: Settings) -> Caller:
