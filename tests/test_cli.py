@@ -136,7 +136,7 @@ def test_a_name_is_given_once_and_a_program_must_exist(environment):
     """Both are errors that say so."""
     done("api-key", "create", "shop")
     assert "already" in failed("api-key", "create", "shop")
-    assert "no program" in failed("api-key", "create", "other", "--program", "none")
+    assert "no such program" in failed("api-key", "create", "other", "--program", "none")
     assert "marketing" in failed("api-key", "create", "other", "--purpose", "fun", code=2)
 
 
@@ -265,7 +265,7 @@ def test_filter_does_not_write_over_what_it_reads(environment):
     assert "different files" in failed(
         "filter", "in.csv", "out.csv", "--refused", "out.csv", code=2
     )
-    assert "no program" in failed("filter", "in.csv", "out.csv", "--program", "none")
+    assert "no such program" in failed("filter", "in.csv", "out.csv", "--program", "none")
 
 
 # Review

@@ -123,7 +123,7 @@ def test_an_import_for_one_program_leaves_the_others(gateway: Gateway):
 
 def test_an_unknown_program_is_an_error_before_anything_is_read(gateway: Gateway):
     """Not a list that stops nothing."""
-    with pytest.raises(InvalidInputError, match="no program"):
+    with pytest.raises(InvalidInputError, match="no such program"):
         job_of(gateway, "prmo")
 
 

@@ -162,7 +162,18 @@ def test_help_is_answered_even_to_the_suppressed(handset: Handset):
 
 @pytest.mark.parametrize(
     "sender",
-    ["36105", "Vodafone", "", "+", "+39", "+1 555", "ＶＯＤＡ", "x" * 300, "a\0b", "\ud800"],
+    [
+        "36105",
+        "Vodafone",
+        "",
+        "+",
+        "+39",
+        "+1 555",
+        "\uff36\uff2f\uff24\uff21",
+        "x" * 300,
+        "a\0b",
+        "\ud800",
+    ],
 )
 def test_an_odd_sender_is_suppressed_like_any_other(
     services: Services, database: Database, sender: str

@@ -309,7 +309,7 @@ def test_an_outcome_is_written_down_when_the_database_is_back_in_a_moment(
 def test_a_message_that_was_sent_and_could_not_be_written_down_is_said_to_be_so(
     services, provider, outage: Outage, clock: FakeClock, rows
 ):
-    """The caller hears that it may have been sent; its row becomes unknown, and is not sent again."""
+    """The caller hears that it may have been sent; its row is unknown, and not sent again."""
     provider.will_accept_then(outage.begin)
     with pytest.raises(ProviderOutcomeUnknownError) as said:
         services.outbox.send(draft(idempotency_key="k"))

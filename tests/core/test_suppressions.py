@@ -10,7 +10,7 @@ from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.errors import InvalidInputError, InvalidNumberError, UnknownProgramError
 from app.core.models import ALL_PROGRAMS, LedgerEntry, Subscriber
-from app.core.suppressions import SuppressionList
+from app.core.suppressions import Listed, SuppressionList
 from app.gateway import Gateway
 
 NUMBER = "+393331234567"
@@ -56,12 +56,14 @@ def test_a_suppression_and_its_ledger_entry_belong_together(gateway, suppression
     )
 
 
-def test_one_for_all_programs_covers_each(suppressions):
-    """Who is silent everywhere need not be suppressed in one program; the other way, it counts."""
-    assert suppressions.add(NUMBER, "promo", "complaint", BY_OPERATOR)
+def test_one_for_a_program_stays_beside_one_for_all(suppressions):
+    """Whichever is lifted, the other goes on: nobody is set free by a suppression of all."""
     assert suppressions.add(NUMBER, ALL_PROGRAMS, "complaint", BY_OPERATOR)
+    assert suppressions.add(NUMBER, "club", "complaint", BY_OPERATOR)
     assert not suppressions.add(NUMBER, "club", "complaint", BY_OPERATOR)
-    assert suppressions.count() == 2
+    suppressions.lift(NUMBER, ALL_PROGRAMS, BY_OPERATOR)
+
+    assert [row.program for row in suppressions.all()] == ["club"]
 
 
 def test_the_same_number_at_the_same_moment_is_added_once(gateway, suppressions):
@@ -80,32 +82,26 @@ def test_the_same_number_at_the_same_moment_is_added_once(gateway, suppressions)
 
 def test_batches_in_opposite_orders_do_not_wait_for_each_other(gateway, suppressions):
     """Two imports of the same numbers, one backwards, both end; each number is new once."""
-    phones = [gateway.services.phones.parse(f"+39333123{i:04d}") for i in range(200)]
-    batches = [phones, phones[::-1]] * 2
+    listed = [listed_as(gateway, f"+39333123{i:04d}") for i in range(200)]
+    batches = [listed, listed[::-1]] * 2
 
     with ThreadPoolExecutor(4) as pool:
-        added = list(
-            pool.map(
-                lambda batch: suppressions.add_all(batch, "promo", "imported", BY_OPERATOR),
-                batches,
-            )
-        )
+        added = list(pool.map(suppressions.add_all, batches))
 
-    assert sum(map(sum, added)) == suppressions.count() == 200
+    assert sum(added) == suppressions.count() == 200
 
 
-def test_a_batch_tells_which_were_new(gateway, suppressions):
-    """The answers stand in the order of the numbers, a repeated one is new once."""
+def test_a_batch_tells_how_many_were_new(gateway, suppressions):
+    """A number that is there already is not, and a repeated one is new once."""
     suppressions.add(NUMBER, "promo", "complaint", BY_OPERATOR)
     spellings = ["+393330000001", NUMBER, "+393330000002", "+393330000001"]
-    phones = [gateway.services.phones.parse(each) for each in spellings]
 
-    assert suppressions.add_all(phones, "promo", "imported", BY_OPERATOR) == [
-        True,
-        False,
-        True,
-        False,
-    ]
+    assert suppressions.add_all([listed_as(gateway, each) for each in spellings]) == 2
+    assert suppressions.add_all([]) == 0
+
+
+def listed_as(gateway, number: str) -> Listed:
+    return Listed(gateway.services.phones.parse(number), "promo", "imported", BY_OPERATOR)
 
 
 def test_a_lift_ends_one_suppression_with_its_evidence(gateway, suppressions):

@@ -72,7 +72,7 @@ def test_static_files_are_kept_for_good_under_their_version(client: FlaskClient)
 
 def test_a_page_of_another_release_still_gets_its_files(client: FlaskClient):
     """While two releases run side by side an address of the other one answers, and is not kept."""
-    answer = client.get("/static/0123456789ab/simulator.css", buffered=True)
+    answer = client.get("/static/0123456789ab/base.css", buffered=True)
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-cache"

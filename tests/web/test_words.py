@@ -16,7 +16,8 @@ from app.core.models import Act, DeliveryStatus
 from app.web.words import LANGUAGES, words
 
 WEB = resources.files("app.web")
-SCRIPTS = list(WEB.joinpath("static", "simulator").iterdir())
+FILES = list(WEB.joinpath("static", "simulator").iterdir())
+SCRIPTS = [file for file in FILES if file.name.endswith(".js")]
 
 
 def paths(table: Any, prefix: str = "") -> Iterator[str]:
