@@ -130,7 +130,7 @@ def _send(services: Services, asked: Message) -> Receipt:
         services.policy.sender,
         requester="simulator",
     )
-    return sending.send(services.outbox, draft)
+    return sending.send_counted(services.outbox, draft)
 
 
 def _state(

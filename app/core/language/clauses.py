@@ -47,9 +47,7 @@ class Clauses:
             others = clauses[:place] + clauses[place + 1 :]
             closes = place == len(clauses) - 1 and _closes(found)
             if closes or (not explained and self._asks_beside(found, others, words)):
-                return Meaning(
-                    Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language()
-                )
+                return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
@@ -74,7 +72,11 @@ class Clauses:
     def _beside_a_name(self, words: Words, clause: Phrase) -> Meaning | None:
         """Read STOP ACME and Acme stop: what is left over is the name of a program or a brand."""
         found = cover(clause)
-        if not _asks(found, Clause(clause)) or found.negated or not 0 < len(found.unknown) <= _LONGEST_BRAND:
+        if (
+            not _asks(found, Clause(clause))
+            or found.negated
+            or not 0 < len(found.unknown) <= _LONGEST_BRAND
+        ):
             return None
         if found.roles - {Role.COURTESY, Role.AROUND, Role.PROGRAM}:
             return None

@@ -72,7 +72,7 @@ class Messages:
             idempotency_key=asked.idempotency_key,
         )
         try:
-            receipt = sending.send(self._services.outbox, draft)
+            receipt = sending.send_counted(self._services.outbox, draft)
         except InvalidNumberError as error:
             raise NotSentError(error.reason) from error
         return _message(receipt), 201
