@@ -147,7 +147,7 @@ class Settings(BaseModel):
     ] = "it"
     consent: Literal["required", "assumed"] = "assumed"
     double_opt_in: bool = True
-    code_ttl_seconds: int = Field(default=600, ge=60)
+    code_ttl_seconds: int = Field(default=600, ge=1)
     code_max_attempts: int = Field(default=5, ge=1)
     code_max_sends: int = Field(default=5, ge=1)
     review_hours: int = Field(default=72, ge=1)

@@ -151,7 +151,7 @@ class Outbox:
             if reason is Reason.UNKNOWN_PROGRAM:
                 raise NotSentError(reason)  # a caller's slip, nothing to keep of this number
             body = draft.body or ""
-            if reason is None and draft.purpose is Purpose.MARKETING:
+            if reason is None and draft.purpose is Purpose.MARKETING and not _is_template(draft):
                 body = self._with_way_out(connection, draft, phone)
             row = self._row(draft, phone, body, now)
             if reason is not None:
@@ -241,6 +241,11 @@ class Outbox:
             raise
         except Exception as error:
             raise ProviderOutcomeUnknownError("the provider failed in an unforeseen way") from error
+
+
+def _is_template(draft: Draft) -> bool:
+    """A text that the provider itself holds and fills: nothing can be added to it here."""
+    return not draft.body and any(name == "ContentSid" for name, _ in draft.options)
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:
