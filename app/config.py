@@ -3,7 +3,9 @@
 Everything that is wrong or missing is reported in one message, and nothing starts.
 """
 
+import io
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,15 +22,21 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.core.language import LANGUAGES
 
 INSTANCE = Path("instance")
 _SIMULATOR_SECRETS = INSTANCE / "simulator.env"
-_NEEDED_OUTSIDE_THE_SIMULATOR = ("SECRET_KEY", "FINGERPRINT_KEY")
-_NEEDED_WITH_TWILIO = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+_WITHOUT_DEFAULT = ("SECRET_KEY", "FINGERPRINT_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+_SHORTEST_SECRET = 16  # characters; below that a key can be guessed
+# Letters, digits and what else the networks show in an alphanumeric sender, one letter at least:
+# https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id
+_SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
+_SENDER_NUMBER = re.compile(r"\+?[0-9]{3,15}")
+_MESSAGING_SERVICE = re.compile(r"MG[0-9A-Za-z]{32}")
 
 
 class SettingsError(Exception):
@@ -52,8 +61,12 @@ def _known_language(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its text would show the value
+        known = False
+    if not known or not value.isascii() or set(value) & set(" ?#\\"):
         raise ValueError(
             "must be an http(s) address without query, such as https://sms.example.org"
         )
@@ -61,24 +74,53 @@ def _web_address(value: str) -> str:
 
 
 def _database_address(value: str) -> str:
-    if value.startswith("sqlite:///"):
-        return value
-    scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
+    scheme, _, rest = value.partition("://")
+    if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
+        value = f"postgresql+psycopg://{rest}"
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):  # their texts would show the password
+        url = None
+    if url is None or not rest or url.drivername not in {"postgresql+psycopg", "sqlite"}:
         raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/name")
-    return f"postgresql+psycopg://{rest}"
+    if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise ValueError("must name a file: what is kept in memory alone is lost")
+    return value
 
 
 def _sender(value: str) -> str:
-    is_number = value.removeprefix("+").isdigit()
-    is_service = value.startswith("MG") and value.isalnum()
-    is_name = len(value) <= 11 and any(c.isalpha() for c in value)  # noqa: PLR2004 - GSM's limit
-    if not (value.isascii() and (is_number or is_service or is_name)):
+    kinds = (_SENDER_NUMBER, _MESSAGING_SERVICE, _SENDER_NAME)
+    if not any(kind.fullmatch(value) for kind in kinds):
         raise ValueError("must be a number (+39…), a messaging service (MG…) or a name of up to 11")
     return value
 
 
+def _account(value: str) -> str:
+    if value and not re.fullmatch(r"AC[0-9A-Za-z]+", value):
+        raise ValueError("must be the account's SID, which begins with AC")
+    return value
+
+
+def _broker(value: str) -> str:
+    if value and "://" not in value:
+        raise ValueError("must be a broker's address, such as redis://localhost:6379/0")
+    return value
+
+
+def _secret(value: str) -> str:
+    if 0 < len(value) < _SHORTEST_SECRET:
+        raise ValueError("must have at least 16 characters; make one with: openssl rand -hex 32")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of text")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
 
 
 class Settings(BaseModel):
@@ -86,19 +128,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: Annotated[str, AfterValidator(_database_address)] = (
-        f"sqlite:///{INSTANCE}/optout.db"
+    database_url: Annotated[str, AfterValidator(_database_address)] = Field(
+        default=f"sqlite:///{INSTANCE}/optout.db", repr=False
     )
     sms_provider: Literal["simulator", "twilio"] = "simulator"
-    twilio_account_sid: str = Field(default="", pattern=r"^(AC[0-9A-Za-z]+)?$")
+    twilio_account_sid: Annotated[str, AfterValidator(_account)] = ""
     twilio_auth_token: str = Field(default="", repr=False)
     twilio_from: Annotated[str, AfterValidator(_sender)] | None = None
     twilio_api_base_url: WebAddress = "https://api.twilio.com"
     public_url: WebAddress = "http://127.0.0.1:8000"
     opt_out_replies: Literal["gateway", "provider"] = "gateway"
-    secret_key: str = Field(default="", repr=False)
-    fingerprint_key: str = Field(default="", repr=False)
-    brand_name: str = Field(default="Demo", min_length=1, max_length=40)
+    secret_key: Secret = ""
+    fingerprint_key: Secret = ""
+    brand_name: Annotated[str, AfterValidator(_one_line)] = Field(default="Demo", max_length=40)
     default_region: Annotated[str, BeforeValidator(str.upper), AfterValidator(_known_region)] = "IT"
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)
@@ -110,27 +152,24 @@ class Settings(BaseModel):
     code_max_sends: int = Field(default=5, ge=1)
     review_hours: int = Field(default=72, ge=1)
     retention_days: int = Field(default=730, ge=1)
-    broker_url: str = ""
-
-    @field_validator("secret_key", "fingerprint_key")
-    @classmethod
-    def _long_enough(cls, value: str) -> str:
-        if 0 < len(value) < 16:  # noqa: PLR2004 - below that a key can be guessed
-            raise ValueError(
-                "must have at least 16 characters; make one with: openssl rand -hex 32"
-            )
-        return value
+    broker_url: Annotated[str, AfterValidator(_broker)] = Field(default="", repr=False)
+    port: int = Field(default=8000, ge=1, le=65535)
+    web_concurrency: int = Field(default=2, ge=1)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the environment, and `.env` in the working directory below it.
 
-        Raises SettingsError, which names everything that is wrong or missing at once.
+        With `environ` given, that and no file. Raises SettingsError, which names everything that
+        is wrong or missing at once.
         """
-        values = _given(_environment() if environ is None else environ)
+        values, problems = ({}, []) if environ is not None else _env_file(Path(".env"))
+        values |= _given(os.environ if environ is None else environ)
         if values.get("SMS_PROVIDER", "simulator") == "simulator":
-            values = _simulator_secrets() | values
-        problems = _missing(values)
+            kept, faults = _simulator_secrets(values)
+            values, problems = kept | values, problems + faults
+        if values.get("SMS_PROVIDER") == "twilio":
+            problems += _missing(values)
         try:
             settings = cls.model_validate({name.lower(): value for name, value in values.items()})
         except ValidationError as error:
@@ -140,8 +179,18 @@ class Settings(BaseModel):
         return settings
 
 
-def _environment() -> dict[str, str | None]:
-    return {**dotenv_values(".env"), **os.environ}
+def _env_file(path: Path) -> tuple[dict[str, str], list[str]]:
+    """What a file of NAME=value lines gives, and what is wrong with it."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, UnicodeDecodeError):
+        return {}, [f"{path} can't be read: it must be a text file in UTF-8"]
+    # The library passes over a line that it can't read; a setting would be lost without a word.
+    unreadable = [each.original.line for each in parse_stream(io.StringIO(text)) if each.error]
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return _given(values), [f"{path} line {line} must be NAME=value" for line in unreadable]
 
 
 def _given(environ: Mapping[str, str | None]) -> dict[str, str]:
@@ -151,22 +200,31 @@ def _given(environ: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _missing(values: Mapping[str, str]) -> list[str]:
-    if values.get("SMS_PROVIDER", "simulator") == "simulator":
-        return []
-    needed = _NEEDED_OUTSIDE_THE_SIMULATOR + _NEEDED_WITH_TWILIO
-    return [f"{name} is missing: it has no default outside the simulator"
-            for name in needed if name not in values]  # fmt: skip
+    return [
+        f"{name} is missing: it has no default outside the simulator"
+        for name in _WITHOUT_DEFAULT
+        if name not in values
+    ]
 
 
 def _problem(field: str | int, message: str) -> str:
-    return f"{str(field).upper()} {message.removeprefix('Value error, ').lower()}"
+    plain = message.removeprefix("Value error, ").replace("Input should", "must")
+    return f"{str(field).upper()} {plain.replace('String should', 'must')}"
 
 
-def _simulator_secrets() -> dict[str, str]:
-    """The simulator's secrets and its made-up account: made once, kept in `instance/`."""
-    if not _SIMULATOR_SECRETS.exists():
-        _make_simulator_secrets()
-    return {name: value for name, value in dotenv_values(_SIMULATOR_SECRETS).items() if value}
+def _simulator_secrets(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The simulator's secrets and its made-up account, made once and kept in `instance/`."""
+    if all(name in given for name in _WITHOUT_DEFAULT):
+        return {}, []
+    try:
+        if not _SIMULATOR_SECRETS.exists():
+            _make_simulator_secrets()
+    except OSError as error:
+        return {}, [f"{INSTANCE}/ can't be written ({error.strerror}): make it writable"]
+    kept, problems = _env_file(_SIMULATOR_SECRETS)
+    lost = [name for name in _WITHOUT_DEFAULT if name not in kept and name not in given]
+    advice = f"is missing in {_SIMULATOR_SECRETS}: put it back, or begin anew without {INSTANCE}/"
+    return kept, problems + [f"{name} {advice}" for name in lost]
 
 
 def _make_simulator_secrets() -> None:
@@ -177,7 +235,7 @@ def _make_simulator_secrets() -> None:
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
     }
     INSTANCE.mkdir(exist_ok=True)
-    draft = INSTANCE / f"simulator.env.{os.getpid()}"
+    draft = INSTANCE / f"simulator.env.{secrets.token_hex(8)}"
     draft.touch(mode=0o600)
     draft.write_text("".join(f"{name}={value}\n" for name, value in names.items()))
     try:

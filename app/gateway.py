@@ -109,8 +109,15 @@ def build_services(
     policy = Policy(
         brand=settings.brand_name,
         language=settings.default_language,
+        public_url=settings.public_url,
         sender=settings.twilio_from,
         consent_required=settings.consent == "required",
+        retention=timedelta(days=settings.retention_days),
+        double_opt_in=settings.double_opt_in,
+        code_lifetime=timedelta(seconds=settings.code_ttl_seconds),
+        code_attempts=settings.code_max_attempts,
+        code_sends=settings.code_max_sends,
+        opt_in_regions=frozenset({settings.default_region}),
         review_period=timedelta(hours=settings.review_hours),
     )
     provider = provider or _provider(settings, database, clock)

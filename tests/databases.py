@@ -92,21 +92,23 @@ def _autocommit_engine(url: str) -> Engine:
 
 def _remember_sql() -> str:
     """Keep a copy of what a new database has in its tables."""
-    copies = [
-        f"CREATE TABLE pristine.{table} AS TABLE public.{table}" for table in Base.metadata.tables
-    ]
+    copies = [f"CREATE TABLE pristine.{table} AS TABLE public.{table}" for table in _tables()]
     return "; ".join(["CREATE SCHEMA pristine", *copies])
 
 
 def _restore_sql() -> str:
     """Put every table back to its copy, past the triggers that keep the ledger: one transaction."""
-    tables = [table.name for table in Base.metadata.sorted_tables]
     steps = []
-    for table in reversed(tables):
+    for table in reversed(_tables()):
         steps += [
             f"ALTER TABLE {table} DISABLE TRIGGER USER",
             f"DELETE FROM {table}",  # noqa: S608 - our own names
             f"ALTER TABLE {table} ENABLE TRIGGER USER",
         ]
-    steps += [f"INSERT INTO {table} SELECT * FROM pristine.{table}" for table in tables]  # noqa: S608
+    steps += [f"INSERT INTO {table} SELECT * FROM pristine.{table}" for table in _tables()]  # noqa: S608
     return "; ".join(steps)
+
+
+def _tables() -> list[str]:
+    """Every table, those that others refer to first."""
+    return ["alembic_version", *(table.name for table in Base.metadata.sorted_tables)]

@@ -1,4 +1,4 @@
-"""The only writer of suppressions and of the consent ledger.
+"""The only writer of suppressions, consents and the consent ledger.
 
 Every function works inside the caller's transaction, which holds the subscriber's lock
 (app.core.subscribers): the state and the entry that explains it are written together or not at all.
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core.database import insert
-from app.core.models import ALL_PROGRAMS, Act, LedgerEntry, Suppression
+from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
@@ -36,6 +36,7 @@ def opt_out(
     """The person wants no more messages, of one program or (ALL_PROGRAMS) of any."""
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
+    _withdraw(connection, fingerprint, program, entry, at)
 
 
 def suppress(
@@ -57,16 +58,79 @@ def suppress(
 def opt_in(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> bool:
     """The person wants messages again: lifts every suppression. False if there was none.
 
-    It restores what the opt-out had withdrawn, and makes no consent out of nothing.
+    It restores the consents that the opt-out had withdrawn, as far as they have not expired
+    meanwhile, and makes no consent out of nothing.
     """
-    return _lift(connection, Act.OPT_IN, fingerprint, None, evidence, at)
+    lifted = _lift(connection, Act.OPT_IN, fingerprint, None, evidence, at)
+    _restore(connection, fingerprint, evidence, at)
+    return lifted
 
 
 def lift(
-    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+    connection: Connection,
+    fingerprint: bytes,
+    program: str,
+    evidence: Evidence,
+    at: datetime,
+    act: Act = Act.LIFT,
 ) -> bool:
-    """An operator lifts one suppression, with evidence. False if there was none."""
-    return _lift(connection, Act.LIFT, fingerprint, program, evidence, at)
+    """One suppression ends: by an operator with evidence, or (OPT_IN) by the code from the handset.
+
+    False if there was none.
+    """
+    return _lift(connection, act, fingerprint, program, evidence, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A consent as it was given: to which program and text, on which request, until when."""
+
+    program: str
+    request_id: str
+    text_version: int
+    expires_at: datetime
+    channel: Channel = Channel.SMS
+    email: str | None = None
+
+
+def give(
+    connection: Connection, fingerprint: bytes, given: Given, evidence: Evidence, at: datetime
+) -> None:
+    """A consent begins, or begins anew: the code came back, or there is proof from elsewhere."""
+    entry = record(connection, Act.CONSENT, fingerprint, given.program, evidence, at)
+    row = {
+        "request_id": given.request_id,
+        "text_version": given.text_version,
+        "given_at": at,
+        "expires_at": given.expires_at,
+        "withdrawn_at": None,
+        "channel": given.channel,
+        "email": given.email,
+        "ledger_entry_id": entry,
+    }
+    key = {"fingerprint": fingerprint, "program": given.program}
+    query = insert(connection, Consent).values(**key, **row)
+    connection.execute(
+        query.on_conflict_do_update(index_elements=["fingerprint", "program"], set_=row)
+    )
+
+
+def prefer(
+    connection: Connection,
+    fingerprint: bytes,
+    program: str,
+    channel: Channel,
+    email: str | None,
+    evidence: Evidence,
+    at: datetime,
+) -> None:
+    """The person chooses how to be reached; the consent itself stays as it is."""
+    record(connection, Act.PREFERENCE, fingerprint, program, evidence, at)
+    connection.execute(
+        sa.update(Consent)
+        .where(Consent.fingerprint == fingerprint, Consent.program == program)
+        .values(channel=channel, email=email)
+    )
 
 
 def record(
@@ -122,6 +186,31 @@ def _suppress(
             where=Suppression.reason != reason,
         )
     )
+
+
+def _withdraw(
+    connection: Connection, fingerprint: bytes, program: str, entry: int, at: datetime
+) -> None:
+    query = sa.update(Consent).where(
+        Consent.fingerprint == fingerprint, Consent.withdrawn_at.is_(None)
+    )
+    if program != ALL_PROGRAMS:
+        query = query.where(Consent.program == program)
+    query = query.values(withdrawn_at=at).returning(Consent.program)
+    for each in connection.execute(query).scalars().all():
+        evidence = Evidence("ledger", details={"entry": entry})
+        record(connection, Act.WITHDRAW, fingerprint, each, evidence, at)
+
+
+def _restore(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> None:
+    query = sa.update(Consent).where(
+        Consent.fingerprint == fingerprint,
+        Consent.withdrawn_at.is_not(None),
+        Consent.expires_at > at,
+    )
+    query = query.values(withdrawn_at=None).returning(Consent.program)
+    for each in connection.execute(query).scalars().all():
+        record(connection, Act.RESTORE, fingerprint, each, evidence, at)
 
 
 def _lift(

@@ -2,15 +2,17 @@
 
 import hashlib
 import hmac
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -42,32 +44,34 @@ class Database:
 
         Raises StorageUnavailableError when the database can't be reached.
         """
-        with _translated_errors(), self.engine.begin() as connection:
+        with translated_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """For reading only: each statement sees what is committed at that moment."""
-        with _translated_errors(), self._reading.connect() as connection:
+        with translated_errors(), self._reading.connect() as connection:
             yield connection
 
     def close(self) -> None:
         self.engine.dispose()
 
     def _verify(self, connection: Any, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
         try:
-            cursor.execute("SELECT fingerprint_check FROM installation")
-            row = cursor.fetchone()
-        except Exception as error:
-            connection.rollback()
-            if "installation" in str(error):
-                raise StorageUnavailableError(
-                    "the database is not prepared: run `optout migrate`"
-                ) from error
+            self._recognise(connection)
+        except BaseException:
+            connection.close()  # the pool forgets a connection that it could not take in
             raise
-        finally:
-            cursor.close()
+
+    def _recognise(self, connection: Any) -> None:
+        try:
+            row = connection.execute("SELECT fingerprint_check FROM installation").fetchone()
+        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable) as error:
+            if "installation" not in str(error):
+                raise
+            raise StorageUnavailableError(
+                "the database is not prepared: run `optout migrate`"
+            ) from error
         connection.rollback()
         if row is None or not hmac.compare_digest(row[0], self._check_value):
             raise StorageUnavailableError(
@@ -82,7 +86,8 @@ def fingerprint_check(key: str) -> str:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
+    """Raise StorageUnavailableError for what the driver says when it can't reach the database."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
@@ -97,7 +102,11 @@ def make_engine(url: str) -> Engine:
     """An engine whose errors never show parameters: those are numbers and texts of people."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url)
-    return sa.create_engine(
+    return _postgresql_engine(url)
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_size=16,
@@ -106,14 +115,27 @@ def make_engine(url: str) -> Engine:
         connect_args={
             "connect_timeout": _PATIENCE,
             "options": f"-c lock_timeout={_PATIENCE}s -c timezone=UTC",
+            # A server that vanished without a word is noticed, not waited for.
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 2 * _PATIENCE * 1000,
         },
     )
+    sa.event.listen(engine, "handle_error", _leave_out_details)
+    return engine
+
+
+def _leave_out_details(context: ExceptionContext) -> None:
+    """PostgreSQL shows the whole row in the DETAIL of an error; only its first line may stay."""
+    error = context.original_exception
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        error.args = (error.diag.message_primary,)
+        if context.sqlalchemy_exception:
+            context.sqlalchemy_exception.args = (f"({type(error).__name__}) {error}",)
 
 
 def _sqlite_engine(url: str) -> Engine:
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # without its folder, connecting fails and says so
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
         hide_parameters=True,

@@ -1,5 +1,6 @@
 """What can go wrong, by meaning. An error carries the fact that decides what happens next."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -16,6 +17,20 @@ class Reason(StrEnum):
     INVALID_NUMBER = "invalid_number"
     UNKNOWN_PROGRAM = "unknown_program"
 
+
+class CodeFault(StrEnum):
+    """Why a code did not confirm."""
+
+    WRONG_CODE = "wrong_code"
+    EXPIRED = "expired"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+
+
+CODE_FAULTS: dict[CodeFault, str] = {
+    CodeFault.WRONG_CODE: "this is not the code that was sent: read it again",
+    CodeFault.EXPIRED: "this request is over: ask for a new code",
+    CodeFault.TOO_MANY_ATTEMPTS: "too many wrong codes: ask for a new one",
+}
 
 EXPLANATIONS: dict[Reason, str] = {
     Reason.SUPPRESSED: "the person has opted out",
@@ -65,6 +80,26 @@ class IdempotencyConflictError(InvalidInputError):
 
 class NotFoundError(GatewayError):
     """There is no such thing, or not for this caller."""
+
+
+class TooManyRequestsError(GatewayError):
+    """A door was used too often; `retry_after` says when it opens again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("too many requests: try again later")
+        self.retry_after = retry_after
+
+
+class NotAllowedHereError(GatewayError):
+    """What was asked is not open to this number or caller."""
+
+
+class CodeRefusedError(InvalidInputError):
+    """A confirmation code that does not confirm; `reason` says why."""
+
+    def __init__(self, reason: CodeFault) -> None:
+        super().__init__(CODE_FAULTS[reason])
+        self.reason = reason
 
 
 class StorageUnavailableError(GatewayError):

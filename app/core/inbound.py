@@ -3,26 +3,24 @@
 The only source of what a webhook says to a person.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.core import barrier, consent, models, review, subscribers
+from app.core import barrier, consent, models, optin, review, subscribers
+from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
-from app.core.database import Database, insert
+from app.core.database import Database
 from app.core.language import Intent, Meaning, classify
 from app.core.models import ALL_PROGRAMS, Act, Suppression
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
-from app.core.review import Verdict
 
 _Row = models.InboundMessage
 
@@ -31,6 +29,12 @@ _HOUR = timedelta(hours=1)
 # Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
 # one confirmation); who does so another day is.
 _CONFIRMED_FOR = timedelta(hours=24)
+
+
+# What a provider's own answer can stand for; a code for joining is never among it.
+_ANSWERED_BY_PROVIDERS = frozenset(
+    {Reply.OPTED_OUT, Reply.OPTED_OUT_OF_PROGRAM, Reply.OPTED_IN, Reply.NOT_OPTED_OUT, Reply.HELP}
+)
 
 
 class Silence(StrEnum):
@@ -60,6 +64,11 @@ class _State:
     suppressed: bool
     confirmed_at: datetime | None
     replies_in_last_hour: int
+
+    def told_recently(self, now: datetime) -> bool:
+        """Whether the person has opted out already, and had it confirmed not long ago."""
+        confirmed = self.confirmed_at
+        return self.suppressed and confirmed is not None and now - confirmed < _CONFIRMED_FOR
 
 
 class Inbox:
@@ -102,57 +111,48 @@ class Inbox:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock_for_handset(connection, phone, meaning.language, now)
-            repeated = _stored_outcome(connection, message)
+            repeated = _stored_outcome(connection, message, self._phones)
             if repeated is not None:
                 return repeated, []
-            outcome = self._act(connection, phone, message, meaning, now)
+            meaning = understood(connection, self._policy, message, meaning)
+            turn = Turn(connection, self._phones, self._policy, phone, message, meaning, now)
+            outcome = self._act(turn)
             if meaning.intent is not Intent.OPT_OUT:
                 return outcome, []
             return outcome, barrier.in_flight(connection, phone.fingerprint, now)
 
-    def _act(
-        self,
-        connection: Connection,
-        phone: Phone,
-        message: InboundMessage,
-        meaning: Meaning,
-        now: datetime,
-    ) -> Outcome:
-        state = _state_of(connection, phone, now)
-        evidence = _evidence(message, meaning)
-        act = _ACTS.get(meaning.intent)
-        said = act(connection, phone, evidence, now) if act else None
-        if said is Reply.OPTED_OUT and state.suppressed and _recent(state.confirmed_at, now):
-            outcome = Outcome(None, Silence.CONFIRMED_ALREADY, meaning)
+    def _act(self, turn: Turn) -> Outcome:
+        state = _state_of(turn.connection, turn.phone, turn.now)
+        said = act(turn)
+        if said and said.reply is Reply.OPTED_OUT and state.told_recently(turn.now):
+            outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
         else:
-            outcome = self._answer(phone, message, meaning, state, said)
-        stored = _store(connection, phone, message, outcome, now)
-        if meaning.review:
+            outcome = self._answer(turn, state, said)
+        stored = _store(turn, outcome, said)
+        if turn.meaning.review:
             period = self._policy.review_period
-            review.hold(connection, phone.fingerprint, stored, evidence, now, period)
-        return outcome
+            review.hold(
+                turn.connection, turn.phone.fingerprint, stored, turn.evidence, turn.now, period
+            )
+        code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
+        return _with_code(outcome, code)
 
-    def _answer(
-        self,
-        phone: Phone,
-        message: InboundMessage,
-        meaning: Meaning,
-        state: _State,
-        said: Reply | None,
-    ) -> Outcome:
+    def _answer(self, turn: Turn, state: _State, said: Said | None) -> Outcome:
+        meaning = turn.meaning
         if said is None:
             return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
-        if message.answered_by_provider:
+        if turn.message.answered_by_provider and said.reply in _ANSWERED_BY_PROVIDERS:
             return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
         if state.replies_in_last_hour >= self._policy.replies_per_hour:
             return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
         language = (
             meaning.language
             or state.language
-            or language_of_region(phone.region)
+            or language_of_region(turn.phone.region)
             or self._policy.language
         )
-        return Outcome(render(said, language, self._policy.brand), None, meaning)
+        brand = said.brand or self._policy.brand
+        return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
 
     def _wait_for(self, in_flight: list[str], phone: Phone, message: InboundMessage) -> None:
         late = barrier.wait_for(self._database, in_flight, self._sleep)
@@ -177,40 +177,6 @@ def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     return meaning
 
 
-def _opt_out(connection: Connection, phone: Phone, evidence: Evidence, now: datetime) -> Reply:
-    consent.opt_out(connection, phone.fingerprint, ALL_PROGRAMS, evidence, now)
-    review.close(connection, phone.fingerprint, Verdict.OPT_OUT, "the person", now)
-    return Reply.OPTED_OUT
-
-
-def _opt_in(connection: Connection, phone: Phone, evidence: Evidence, now: datetime) -> Reply:
-    review.close(connection, phone.fingerprint, Verdict.DISMISS, "the person", now)
-    lifted = consent.opt_in(connection, phone.fingerprint, evidence, now)
-    return Reply.OPTED_IN if lifted else Reply.NOT_OPTED_OUT
-
-
-def _help(*_: Any) -> Reply:
-    return Reply.HELP
-
-
-_ACTS: dict[Intent, Callable[[Connection, Phone, Evidence, datetime], Reply]] = {
-    Intent.OPT_OUT: _opt_out,
-    Intent.OPT_IN: _opt_in,
-    Intent.HELP: _help,
-}
-
-
-def _evidence(message: InboundMessage, meaning: Meaning) -> Evidence:
-    details = {
-        "provider_message_id": message.provider_message_id,
-        "rule": meaning.rule,
-        "tables_version": meaning.tables_version,
-    }
-    if message.opt_out_type:
-        details["opt_out_type"] = message.opt_out_type
-    return Evidence(message.provider, message.body, details)
-
-
 def _state_of(connection: Connection, phone: Phone, now: datetime) -> _State:
     by_person = sa.and_(
         Suppression.fingerprint == phone.fingerprint,
@@ -232,11 +198,9 @@ def _state_of(connection: Connection, phone: Phone, now: datetime) -> _State:
     return _State(language, suppressed, confirmed_at, replies)
 
 
-def _recent(confirmed_at: datetime | None, now: datetime) -> bool:
-    return confirmed_at is not None and now - confirmed_at < _CONFIRMED_FOR
-
-
-def _stored_outcome(connection: Connection, message: InboundMessage) -> Outcome | None:
+def _stored_outcome(
+    connection: Connection, message: InboundMessage, phones: PhoneReader
+) -> Outcome | None:
     query = sa.select(_Row).where(
         _Row.provider == message.provider,
         _Row.provider_message_id == message.provider_message_id,
@@ -246,24 +210,26 @@ def _stored_outcome(connection: Connection, message: InboundMessage) -> Outcome 
         return None
     meaning = Meaning(Intent(row.meaning), row.rule, row.tables_version, row.language)
     silence = Silence(row.silence) if row.silence else None
-    return Outcome(row.reply, silence, meaning, repeated=True)
+    request_id = row.opt_in_request_id
+    code = optin.code_of(phones, request_id) if request_id else None
+    return _with_code(Outcome(row.reply, silence, meaning, repeated=True), code)
 
 
-def _store(
-    connection: Connection,
-    phone: Phone,
-    message: InboundMessage,
-    outcome: Outcome,
-    now: datetime,
-) -> int:
-    meaning = outcome.meaning
+def _with_code(outcome: Outcome, code: str | None) -> Outcome:
+    if outcome.reply is None or code is None:
+        return outcome
+    return replace(outcome, reply=optin.with_code(outcome.reply, code))
+
+
+def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
+    message, meaning = turn.message, turn.meaning
     row = {
         "provider": message.provider,
         "provider_message_id": message.provider_message_id,
-        "fingerprint": phone.fingerprint,
+        "fingerprint": turn.phone.fingerprint,
         "recipient": message.recipient,
         "body": message.body,
-        "received_at": now,
+        "received_at": turn.now,
         "meaning": meaning.intent,
         "rule": meaning.rule,
         "tables_version": meaning.tables_version,
@@ -271,7 +237,8 @@ def _store(
         "review": meaning.review,
         "opt_out_type": message.opt_out_type,
         "reply": outcome.reply,
+        "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = insert(connection, _Row).values(row).returning(_Row.id)
-    return connection.execute(query).scalar_one()
+    query = sa.insert(_Row).values(row).returning(_Row.id)
+    return turn.connection.execute(query).scalar_one()

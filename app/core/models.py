@@ -39,6 +39,24 @@ class DeliveryStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Channel(StrEnum):
+    """How a person wants to be reached."""
+
+    SMS = "sms"
+    EMAIL = "email"
+    NONE = "none"
+
+
+class RequestStatus(StrEnum):
+    """What became of a request to join."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"  # too many wrong codes
+    DECLINED = "declined"  # the person said no, or STOP
+
+
 class Act(StrEnum):
     """What a ledger entry says was done."""
 
@@ -48,6 +66,12 @@ class Act(StrEnum):
     LIFT = "lift"  # by an operator, with evidence
     HOLD = "hold"  # a possible opt-out waits for a person
     HOLD_DISMISSED = "hold_dismissed"  # an operator read it: not an opt-out
+    JOIN = "join"  # somebody asked to join a program; not a consent yet
+    CODE_SENT = "code_sent"
+    CONSENT = "consent"  # the code came back: a consent that counts
+    WITHDRAW = "withdraw"  # a consent ended with an opt-out
+    RESTORE = "restore"  # the person came back, and with it the consent
+    PREFERENCE = "preference"  # the person chose another channel
     LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
 
 
@@ -57,6 +81,10 @@ class Base(DeclarativeBase):
         str: PlainText(),
         dict[str, Any]: sa.JSON(),
     }
+
+
+def _subscriber() -> sa.ForeignKey:
+    return sa.ForeignKey("subscribers.fingerprint")
 
 
 class Installation(Base):
@@ -69,13 +97,89 @@ class Installation(Base):
 
 
 class Program(Base):
-    """What one consents to: a brand's series of messages."""
+    """What one consents to: a brand's series of messages.
+
+    Where a column is empty, the installation's settings hold. `words`: join words and the words
+    that name the program after STOP, normalised, one a line.
+    """
 
     __tablename__ = "programs"
 
     slug: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
-    name: Mapped[str]
+    brand: Mapped[str | None]
+    purpose: Mapped[str | None]
+    language: Mapped[str | None] = mapped_column(sa.String(2))
+    sender: Mapped[str | None]
+    notice_url: Mapped[str | None]
+    retention_days: Mapped[int | None]
+    double_opt_in: Mapped[bool | None]
+    yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
+    join_words: Mapped[str] = mapped_column(server_default="")
+    stop_words: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
+
+
+class ConsentText(Base):
+    """A text that people were shown and agreed to. Once used it is never changed, only followed."""
+
+    __tablename__ = "consent_texts"
+    __table_args__ = (sa.UniqueConstraint("program", "digest"),)
+
+    program: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("programs.slug"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Consent(Base):
+    """Where a person stands with a program: the state, of which the ledger is the history.
+
+    `expires_at`: when it ends unless renewed. `withdrawn_at`: set by an opt-out, emptied where the
+    person comes back. `channel`: sms, email or none, as the person chose.
+    """
+
+    __tablename__ = "consents"
+
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    program: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    request_id: Mapped[str] = mapped_column(sa.String(32))
+    text_version: Mapped[int]
+    given_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    withdrawn_at: Mapped[datetime | None]
+    channel: Mapped[str] = mapped_column(sa.String(10))
+    email: Mapped[str | None]
+    ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
+
+
+class OptInRequest(Base):
+    """Somebody asked to join a program: what was shown, by which door, the code's round trip."""
+
+    __tablename__ = "opt_in_requests"
+    __table_args__ = (sa.Index("ix_opt_in_requests_by_number", "fingerprint", "created_at"),)
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
+    program: Mapped[str] = mapped_column(sa.String(40))
+    status: Mapped[str] = mapped_column(sa.String(20))
+    door: Mapped[str]
+    source: Mapped[str]
+    text_version: Mapped[int]
+    language: Mapped[str] = mapped_column(sa.String(2))
+    channel: Mapped[str] = mapped_column(sa.String(10))
+    email: Mapped[str | None]
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    code_expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime]
+    code_sent_at: Mapped[datetime | None]
+    code_message_id: Mapped[str | None] = mapped_column(sa.String(64))
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[str | None] = mapped_column(sa.String(64))
 
 
 class Subscriber(Base):
@@ -87,10 +191,6 @@ class Subscriber(Base):
     number: Mapped[str | None]
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
-
-
-def _subscriber() -> sa.ForeignKey:
-    return sa.ForeignKey("subscribers.fingerprint")
 
 
 class LedgerEntry(Base):
@@ -143,6 +243,7 @@ class InboundMessage(Base):
     review: Mapped[bool]
     opt_out_type: Mapped[str | None]
     reply: Mapped[str | None]
+    opt_in_request_id: Mapped[str | None] = mapped_column(sa.String(32))
     silence: Mapped[str | None]
 
 
@@ -230,6 +331,25 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class LinkToken(Base):
+    """The link that leads one person to their own page; only the token's hash is kept."""
+
+    __tablename__ = "link_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+
+
+class RateCount(Base):
+    """How often something was done in one window of time; `key` hashes what, by whom and when."""
+
+    __tablename__ = "rate_counts"
+
+    key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    count: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class SimulatorMessage(Base):

@@ -13,7 +13,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, delivery, models, subscribers
+from app.core import consent, delivery, models, subscribers, wayout
 from app.core.consent import Evidence
 from app.core.database import Database, insert
 from app.core.errors import (
@@ -28,7 +28,7 @@ from app.core.errors import (
 from app.core.gate import Scope, refusals
 from app.core.models import ALL_PROGRAMS, DeliveryStatus, Purpose
 from app.core.phone import Phone, PhoneReader
-from app.core.policy import Clock
+from app.core.policy import Clock, Policy
 from app.core.provider import Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
@@ -42,7 +42,8 @@ CLAIM_LIFETIME = timedelta(seconds=2)
 class Draft:
     """What a caller wants sent. `requester` says who asks; idempotency keys are theirs alone.
 
-    `options` are the provider's own fields, in its words, passed on as given.
+    `options` are the provider's own fields, in its words, passed on as given. `kept_body` is
+    stored in place of a body that holds a code.
     """
 
     to: str
@@ -53,6 +54,7 @@ class Draft:
     requester: str = "script"
     idempotency_key: str | None = None
     options: Sequence[tuple[str, str]] = ()
+    kept_body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,22 @@ class Outbox:
     """The only way out of the house."""
 
     def __init__(
-        self, database: Database, provider: Carrier, phones: PhoneReader, clock: Clock
+        self,
+        database: Database,
+        provider: Carrier,
+        phones: PhoneReader,
+        policy: Policy,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
         self._phones = phones
+        self._policy = policy
         self._clock = clock
 
     def through(self, carrier: Carrier) -> Self:
         """The same way out, with another carrier of the messages."""
-        return type(self)(self._database, carrier, self._phones, self._clock)
+        return type(self)(self._database, carrier, self._phones, self._policy, self._clock)
 
     def send(self, draft: Draft) -> Receipt:
         """Send one message, if its number may get it now.
@@ -92,12 +100,12 @@ class Outbox:
         provider did not take it), IdempotencyConflictError, StorageUnavailableError.
         """
         phone = self._phones.parse(draft.to)
-        message = OutgoingMessage(phone, draft.body, draft.sender, draft.options)
-        claimed, is_new = self._claim(draft, phone)
-        if not is_new:
+        claimed, body = self._claim(draft, phone)
+        if body is None:
             return _repeated(claimed, phone)
         if claimed.reason is not None:
             raise NotSentError(Reason(claimed.reason))
+        message = OutgoingMessage(phone, body or None, draft.sender, draft.options)
         return self._hand_over(claimed, message)
 
     def status(self, message_id: str) -> Receipt:
@@ -113,27 +121,39 @@ class Outbox:
             row.id, row.number, DeliveryStatus(row.status), row.provider_message_id, row.segments
         )
 
-    def _claim(self, draft: Draft, phone: Phone) -> tuple[Any, bool]:
+    def _claim(self, draft: Draft, phone: Phone) -> tuple[Any, str | None]:
         """Decide and write down, in one transaction ordered with every STOP of this number.
 
-        The row, and whether this call made it: the same idempotency key gives the first one.
+        The row and the text to send; no text where the idempotency key has had its answer.
         """
         now = self._clock()
-        row = self._row(draft, phone, now)
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
             scope = Scope(draft.program, draft.purpose)
-            reason = refusals(connection, [phone.fingerprint], scope, now).get(phone.fingerprint)
+            person = phone.fingerprint
+            reason = refusals(connection, [person], scope, self._policy, now).get(person)
+            body = draft.body or ""
+            if reason is None and draft.purpose is Purpose.MARKETING:
+                body = self._with_way_out(connection, draft, phone)
+            row = self._row(draft, phone, body, now)
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
             added = connection.execute(
                 insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
             ).first()
             if added is not None:
-                return added, True
-            return self._first_with_same_key(connection, row), False
+                return added, body
+            return self._first_with_same_key(connection, row), None
 
-    def _row(self, draft: Draft, phone: Phone, now: datetime) -> dict[str, Any]:
+    def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
+        query = sa.select(models.Program.language).where(models.Program.slug == draft.program)
+        language = connection.execute(query).scalar() or self._policy.language
+        token = wayout.token_of(self._phones, phone)
+        if not wayout.can_be_answered(draft.sender):
+            wayout.keep_token(connection, phone, token)
+        return wayout.with_way_out(draft.body, draft.sender, language, self._policy, token)
+
+    def _row(self, draft: Draft, phone: Phone, body: str, now: datetime) -> dict[str, Any]:
         return {
             "id": secrets.token_hex(16),
             "provider": self._provider.name,
@@ -141,8 +161,8 @@ class Outbox:
             "program": draft.program,
             "purpose": draft.purpose,
             "sender": draft.sender,
-            "body": draft.body,
-            "segments": count_segments(draft.body or "").count,
+            "body": draft.kept_body or body,
+            "segments": count_segments(body).count,
             "status": DeliveryStatus.CLAIMED,
             "requester": draft.requester,
             "idempotency_key": draft.idempotency_key,

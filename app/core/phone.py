@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from app.core.errors import InvalidNumberError
 
@@ -16,7 +16,13 @@ _MAX_SPELLING = 64
 _SPELLING = re.compile(r"\(?\s*\+?[\d\s().\-/]+")
 _URI_SCHEME = re.compile(r"\A(?:tel|sms):", re.IGNORECASE)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")  # noqa: RUF001 - dashes that people paste
-_LONG_DIGITS = re.compile(r"\+?\d[\d\s().\-]{4,}\d")
+# How spreadsheets write a number that they took for text ('39…) or for a fraction (39….0).
+_SPREADSHEET = re.compile(r"\A'|(?<=\d{8})\.0\Z")
+# Fewer digits without a country are a short code, not somebody's number.
+_SHORTEST_NATIONAL = 8
+_USUAL_LENGTH = 11  # of E.164 with its plus: hardly any number has less
+# Ids of 32 hexadecimal digits, which are not numbers and are looked for in logs; then numbers.
+_LONG_DIGITS = re.compile(r"\b(?:[A-Z]{2})?[0-9a-f]{32}\b|(\+?\d[\d\s().\-/]{4,}\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ class PhoneReader:
 
         Raises InvalidNumberError for what is not exactly one valid number.
         """
-        number = self._valid(_plain(spelling))
+        is_bounded = len(spelling) <= _MAX_SPELLING
+        number = self._valid(_plain(spelling)) if is_bounded else None
         if number is None:
             raise InvalidNumberError(
                 "not a valid telephone number: give it in international form, such as +39…"
@@ -64,8 +71,9 @@ class PhoneReader:
         A STOP counts from whatever the provider calls the sender, so what is no valid number
         (a short code, a name, a range newer than the tables) stands for itself.
         """
-        plain = _plain(spelling)
-        number = self._valid(plain) if plain.startswith("+") else None
+        plain = _plain(spelling[:_MAX_SPELLING])
+        is_short = len(plain) < _SHORTEST_NATIONAL
+        number = None if is_short else self._valid(plain)
         if number is not None:
             return self._phone(number)
         return Phone(plain, self.fingerprint(plain))
@@ -76,13 +84,16 @@ class PhoneReader:
         return hmac.digest(key, canonical.encode("utf-8", "replace"), hashlib.sha256)
 
     def _valid(self, plain: str) -> phonenumbers.PhoneNumber | None:
-        if len(plain) > _MAX_SPELLING or not _SPELLING.fullmatch(plain):
+        if not _SPELLING.fullmatch(plain):
             return None
         try:
             number = phonenumbers.parse(plain, self.default_region)
         except NumberParseException:
             return None
-        return number if phonenumbers.is_valid_number(number) else None
+        kind = phonenumbers.number_type(number)
+        # An Italian mobile number with a digit too many is a "valid" mailbox.
+        unfit = {PhoneNumberType.UNKNOWN, PhoneNumberType.VOICEMAIL}
+        return None if kind in unfit else number
 
     def _phone(self, number: phonenumbers.PhoneNumber) -> Phone:
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
@@ -92,19 +103,24 @@ class PhoneReader:
 
 def _plain(spelling: str) -> str:
     """The spelling without width, invisible characters, URI scheme and odd dashes."""
-    text = unicodedata.normalize("NFKC", spelling[: 4 * _MAX_SPELLING]).translate(_DASHES)
+    text = unicodedata.normalize("NFKC", spelling).translate(_DASHES)
     visible = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
-    plain = _URI_SCHEME.sub("", visible.strip()).strip()
+    plain = _SPREADSHEET.sub("", _URI_SCHEME.sub("", visible.strip()).strip())
     return "+" + plain[2:].lstrip() if plain.startswith("00") else plain
 
 
 def mask(number: str) -> str:
     """Enough to recognise a number by, not enough to call it: `+39•••••••567`."""
-    if len(number) <= 6:  # noqa: PLR2004 - a short code or name: nothing may show
-        return "•" * len(number)
+    if len(number) < _USUAL_LENGTH:  # two digits of a short number are plenty
+        return "•" * (len(number) - 2) + number[-2:]
     return f"{number[:3]}{'•' * (len(number) - 6)}{number[-3:]}"
 
 
 def mask_numbers(text: str) -> str:
     """Mask whatever in the text looks like a telephone number (errors of others, log lines)."""
-    return _LONG_DIGITS.sub(lambda found: mask(found.group()), text)
+    return _LONG_DIGITS.sub(_mask_if_number, text)
+
+
+def _mask_if_number(found: re.Match[str]) -> str:
+    digits = sum(character.isdigit() for character in found[1] or "")
+    return mask(found[1]) if digits >= _SHORTEST_NATIONAL - 1 else found[0]

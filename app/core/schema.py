@@ -1,42 +1,67 @@
 """Brings a database to the current schema, and tells whether it is there."""
 
+import functools
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from app.core.database import Database, fingerprint_check, insert, make_engine
+from app.core.database import (
+    Database,
+    fingerprint_check,
+    insert,
+    make_engine,
+    translated_errors,
+)
 from app.core.models import Installation, Program
+from app.core.programs import keep_text
+from app.core.replies import default_consent_text, default_purpose
 
 DEFAULT_PROGRAM = "default"
 
 
-def migrate(url: str, fingerprint_key: str, brand: str) -> None:
+def migrate(url: str, fingerprint_key: str, brand: str, language: str = "it") -> None:
     """Prepare an empty database or bring an older one up to date; safe to run at any time, twice.
 
-    Raises sqlalchemy's OperationalError when the database can't be reached.
+    Raises StorageUnavailableError when the database can't be reached.
     """
     engine = make_engine(url)
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            # Two hosts may release at once: the second waits and finds nothing left to do.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(21610)")
-        config = _alembic()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        _furnish(connection, fingerprint_key, brand)
-    engine.dispose()
+    try:
+        with translated_errors(), engine.begin() as connection:
+            _take_turns(connection)
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            _furnish(connection, fingerprint_key, brand, language)
+    finally:
+        engine.dispose()
 
 
 def is_current(database: Database) -> bool:
     """Whether the database has exactly the schema this code was written for."""
     with database.read() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-    return revision == ScriptDirectory.from_config(_alembic()).get_current_head()
+        revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return revision == _newest_revision()
+
+
+@functools.cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _take_turns(connection: Connection) -> None:
+    """Two hosts may release at once: the second waits and finds nothing left to do.
+
+    SQLite's transactions exclude each other anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        patience = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '10min'")  # for a long migration
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(21610)")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}'")
 
 
 def _alembic() -> Config:
@@ -46,11 +71,15 @@ def _alembic() -> Config:
     return config
 
 
-def _furnish(connection: Connection, fingerprint_key: str, brand: str) -> None:
+def _furnish(connection: Connection, fingerprint_key: str, brand: str, language: str) -> None:
     """What a new database has from the start: the mark of its key, and one program."""
     installed = sa.select(Installation.id)
     if connection.execute(installed).first() is None:
         check = fingerprint_check(fingerprint_key)
         connection.execute(sa.insert(Installation).values(id=1, fingerprint_check=check))
-    program = {"slug": DEFAULT_PROGRAM, "name": brand, "created_at": datetime.now(UTC)}
-    connection.execute(insert(connection, Program).values(program).on_conflict_do_nothing())
+    now = datetime.now(UTC)
+    program = {"slug": DEFAULT_PROGRAM, "created_at": now}
+    query = insert(connection, Program).values(program).on_conflict_do_nothing()
+    if connection.execute(query.returning(Program.slug)).first() is not None:
+        text = default_consent_text(language, brand, default_purpose(language))
+        keep_text(connection, DEFAULT_PROGRAM, text, now)

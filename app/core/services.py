@@ -10,9 +10,11 @@ from app.core.database import Database
 from app.core.delivery import DeliveryLog
 from app.core.gate import Gate
 from app.core.inbound import Inbox
+from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
+from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.review import ReviewQueue
 from app.core.suppressions import SuppressionList
@@ -29,6 +31,8 @@ class Services:
     gate: Gate
     inbox: Inbox
     outbox: Outbox
+    programs: Programs
+    opt_ins: OptIns
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
@@ -44,14 +48,17 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
+        outbox = Outbox(database, provider, phones, policy, clock)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
             provider=provider,
-            gate=Gate(database, phones, clock),
+            gate=Gate(database, phones, policy, clock),
             inbox=Inbox(database, phones, policy, clock, sleep),
-            outbox=Outbox(database, provider, phones, clock),
+            outbox=outbox,
+            programs=Programs(database, policy, clock),
+            opt_ins=OptIns(database, phones, policy, outbox, clock),
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),

@@ -13,6 +13,21 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "consents",
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("request_id", sa.String(length=32), nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=False),
+        sa.Column("given_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("withdrawn_at", UtcDateTime(), nullable=True),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("ledger_entry_id", RowNumber, nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint", "program"),
+    )
+    op.create_index("ix_consents_expires_at", "consents", ["expires_at"], unique=False)
+    op.create_table(
         "delivery_reports",
         sa.Column("provider", sa.String(length=20), nullable=False),
         sa.Column("provider_message_id", sa.String(length=64), nullable=False),
@@ -43,12 +58,36 @@ def upgrade() -> None:
         "ix_ledger_entries_fingerprint", "ledger_entries", ["fingerprint"], unique=False
     )
     op.create_table(
+        "link_tokens",
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("ix_link_tokens_fingerprint", "link_tokens", ["fingerprint"], unique=False)
+    op.create_table(
         "programs",
         sa.Column("slug", sa.String(length=40), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("language", sa.String(length=2), nullable=True),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("notice_url", sa.Text(), nullable=True),
+        sa.Column("retention_days", sa.Integer(), nullable=True),
+        sa.Column("double_opt_in", sa.Boolean(), nullable=True),
+        sa.Column("yes_confirms", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("join_words", sa.Text(), server_default="", nullable=False),
+        sa.Column("stop_words", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )
+    op.create_table(
+        "rate_counts",
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("ix_rate_counts_expires_at", "rate_counts", ["expires_at"], unique=False)
     op.create_table(
         "simulator_messages",
         sa.Column("id", RowNumber, nullable=False),
@@ -93,6 +132,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("secret_hash"),
     )
     op.create_table(
+        "consent_texts",
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["program"],
+            ["programs.slug"],
+        ),
+        sa.PrimaryKeyConstraint("program", "version"),
+        sa.UniqueConstraint("program", "digest"),
+    )
+    op.create_table(
         "inbound_messages",
         sa.Column("id", RowNumber, nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
@@ -108,6 +161,7 @@ def upgrade() -> None:
         sa.Column("review", sa.Boolean(), nullable=False),
         sa.Column("opt_out_type", sa.Text(), nullable=True),
         sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("opt_in_request_id", sa.String(length=32), nullable=True),
         sa.Column("silence", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["fingerprint"],
@@ -118,6 +172,39 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_inbound_by_number", "inbound_messages", ["fingerprint", "received_at"], unique=False
+    )
+    op.create_table(
+        "opt_in_requests",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("door", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("user_agent", sa.Text(), nullable=True),
+        sa.Column("code_expires_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("code_sent_at", UtcDateTime(), nullable=True),
+        sa.Column("code_message_id", sa.String(length=64), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["fingerprint"],
+            ["subscribers.fingerprint"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "ix_opt_in_requests_by_number",
+        "opt_in_requests",
+        ["fingerprint", "created_at"],
+        unique=False,
     )
     op.create_table(
         "outbound_messages",

@@ -1,0 +1,191 @@
+"""What a text makes happen, by what it means. Each act says what is to be answered, if anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from app.core import consent, optin, review
+from app.core.consent import Evidence
+from app.core.errors import CodeFault
+from app.core.language import Intent, Meaning, classify, words
+from app.core.models import ALL_PROGRAMS
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Policy
+from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, terms_of
+from app.core.provider import InboundMessage
+from app.core.replies import Reply
+from app.core.review import Verdict
+
+# Asking why one gets messages: whole message only.
+_WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One text that came in, with all that its act may need. The subscriber's lock is held."""
+
+    connection: Connection
+    phones: PhoneReader
+    policy: Policy
+    phone: Phone
+    message: InboundMessage
+    meaning: Meaning
+    now: datetime
+
+    @property
+    def evidence(self) -> Evidence:
+        details = {
+            "provider_message_id": self.message.provider_message_id,
+            "rule": self.meaning.rule,
+            "tables_version": self.meaning.tables_version,
+        }
+        if self.message.opt_out_type:
+            details["opt_out_type"] = self.message.opt_out_type
+        return Evidence(self.message.provider, self.message.body, details)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be answered: the reply with its facts, the program's brand if it has its own.
+
+    `request_id`: of the request whose code the reply holds a place for.
+    """
+
+    reply: Reply
+    facts: dict[str, Any] = field(default_factory=dict)
+    brand: str | None = None
+    request_id: str | None = None
+
+
+def understood(
+    connection: Connection, policy: Policy, message: InboundMessage, meaning: Meaning
+) -> Meaning:
+    """What the text means here, where the programs have names of their own: STOP PIZZA."""
+    if meaning.intent is not Intent.NONE:
+        return meaning
+    text = f" {words(message.body)} "
+    for program in all_terms(connection, policy):
+        for name in names_of(program):
+            rest = classify(text.replace(f" {name} ", " ", 1)) if f" {name} " in text else meaning
+            if rest.intent is Intent.OPT_OUT:
+                return replace(rest, rule="program_keyword", topic=name)
+    return meaning
+
+
+def act(turn: Turn) -> Said | None:
+    """Do what the text asks for. None: nothing was asked, it is kept for a person to read."""
+    return _ACTS[turn.meaning.intent](turn)
+
+
+def _opt_out(turn: Turn) -> Said:
+    program = _program_named(turn)
+    scope = program.slug if program else ALL_PROGRAMS
+    fingerprint = turn.phone.fingerprint
+    consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
+    optin.decline(turn.connection, fingerprint, scope)
+    if program:
+        return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
+    review.close(turn.connection, fingerprint, Verdict.OPT_OUT, "the person", turn.now)
+    return Said(Reply.OPTED_OUT)
+
+
+def _program_named(turn: Turn) -> Terms | None:
+    """The program that STOP named. Words that name none, or all there is, mean everything."""
+    if not turn.meaning.topic:
+        return None
+    programs = all_terms(turn.connection, turn.policy)
+    return named_by(turn.meaning.topic, programs) if len(programs) > 1 else None
+
+
+def _opt_in(turn: Turn) -> Said:
+    fingerprint = turn.phone.fingerprint
+    review.close(turn.connection, fingerprint, Verdict.DISMISS, "the person", turn.now)
+    lifted = consent.opt_in(turn.connection, fingerprint, turn.evidence, turn.now)
+    if turn.policy.consent_required and not _consents(turn):
+        return _join(turn, terms_of(turn.connection, turn.policy.program, turn.policy))
+    return Said(Reply.OPTED_IN if lifted else Reply.NOT_OPTED_OUT)
+
+
+def _join(turn: Turn, terms: Terms) -> Said:
+    """Ask for the code: what the handset is answered is the code's message."""
+    join = optin.Join(
+        to=turn.phone.e164,
+        program=terms.slug,
+        door="sms",
+        source=turn.message.recipient,
+        language=turn.meaning.language,
+    )
+    opened = optin.open_request(
+        turn.connection, turn.phones, turn.policy, turn.phone, terms, join, turn.now
+    )
+    if opened.code is None:
+        return _joined(terms)
+    message_id = turn.message.provider_message_id
+    optin.note_code_sent(turn.connection, turn.phone, terms.slug, opened.id, message_id, turn.now)
+    return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
+
+
+def _confirm(turn: Turn) -> Said | None:
+    answered = optin.answer(
+        turn.connection,
+        turn.phones,
+        turn.policy,
+        turn.phone,
+        turn.meaning.code,
+        turn.message.provider_message_id,
+        turn.now,
+    )
+    if isinstance(answered, Terms):
+        return _joined(answered)
+    if answered is CodeFault.WRONG_CODE:
+        return Said(Reply.WRONG_CODE)
+    return Said(Reply.CODE_OVER) if answered else None
+
+
+def _joined(terms: Terms) -> Said:
+    return Said(Reply.JOINED, {"purpose": terms.purpose}, terms.brand)
+
+
+def _help(_: Turn) -> Said:
+    return Said(Reply.HELP)
+
+
+def _other(turn: Turn) -> Said | None:
+    """Words of this installation's own: a join word, or the question why."""
+    if turn.meaning.review:
+        return None
+    if words(turn.message.body) in _WHY:
+        return _why(turn)
+    terms = joined_by(turn.message.body, all_terms(turn.connection, turn.policy))
+    return _join(turn, terms) if terms else None
+
+
+def _why(turn: Turn) -> Said:
+    consents = _consents(turn)
+    if not consents:
+        return Said(Reply.WHY_NOTHING)
+    first = consents[0]
+    terms = terms_of(turn.connection, first.program, turn.policy)
+    facts = {
+        "purpose": terms.purpose,
+        "since": first.given_at,
+        "until": first.expires_at,
+        "door": optin.door_of(turn.connection, first.request_id),
+    }
+    return Said(Reply.WHY_CONSENT, facts, terms.brand)
+
+
+def _consents(turn: Turn) -> list[Any]:
+    return optin.consents_in_force(turn.connection, turn.phone.fingerprint, turn.now)
+
+
+_ACTS: dict[Intent, Callable[[Turn], Said | None]] = {
+    Intent.OPT_OUT: _opt_out,
+    Intent.OPT_IN: _opt_in,
+    Intent.HELP: _help,
+    Intent.CONFIRM: _confirm,
+    Intent.NONE: _other,
+}

@@ -1,0 +1,426 @@
+"""Double opt-in: a request, a one-time code to the handset, and the code's way back.
+
+A code is a keyed hash of its request's random id: nothing that is stored tells it, and yet a
+repeated webhook gets the same answer again. The functions that take a connection work inside the
+caller's transaction, which holds the subscriber's lock: so a code is used once, even when two
+answers arrive together.
+"""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core import consent, subscribers
+from app.core.consent import Evidence, Given
+from app.core.database import Database
+from app.core.errors import (
+    CodeFault,
+    CodeRefusedError,
+    NotAllowedHereError,
+    NotFoundError,
+    NotSentError,
+    Reason,
+)
+from app.core.limits import Limit, Limiter
+from app.core.models import (
+    ALL_PROGRAMS,
+    Act,
+    Channel,
+    Consent,
+    OptInRequest,
+    Program,
+    Purpose,
+    RequestStatus,
+    Suppression,
+)
+from app.core.outbound import Draft, Outbox
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock, Policy
+from app.core.programs import Terms, keep_text, terms_of
+from app.core.replies import CODE_PLACE, Reply, render
+from app.core.wayout import can_be_answered
+
+_HOUR = timedelta(hours=1)
+_PREFIX_TAIL = 4  # the last digits of a number: pumping walks through them
+_BY_PREFIX = Limit("codes by prefix", 20, _HOUR)
+_BY_ADDRESS = Limit("codes by address", 10, _HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Somebody asks to join a program.
+
+    `door`: web, api or sms; `source`: the form's address, the API key's name and what it says, or
+    the sender that was texted. `text`: what was shown, None for the program's current one.
+    `address` and `user_agent`: of the browser, where there is one.
+    """
+
+    to: str
+    program: str
+    door: str
+    source: str
+    text: str | None = None
+    language: str | None = None
+    channel: Channel = Channel.SMS
+    email: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that waits for its code, or (status `active`) needs none."""
+
+    id: str
+    status: RequestStatus
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request just written down; `code` is None where the program needs no code."""
+
+    id: str
+    code: str | None
+    expires_at: datetime
+
+
+class OptIns:
+    """The doors that are not the handset: the web form and the API."""
+
+    def __init__(
+        self,
+        database: Database,
+        phones: PhoneReader,
+        policy: Policy,
+        outbox: Outbox,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._phones = phones
+        self._policy = policy
+        self._outbox = outbox
+        self._clock = clock
+        self._limiter = Limiter(database, clock)
+
+    def request(self, join: Join) -> Pending:
+        """Write the request down and send its code to the number.
+
+        Raises InvalidNumberError, NotFoundError (the program), NotSentError (suppressed: the way
+        back is START from the handset), NotAllowedHereError (the country), TooManyRequestsError.
+        """
+        phone = self._phones.parse(join.to)
+        self._refuse_pumping(phone, join)
+        now = self._clock()
+        with self._database.write() as connection:
+            terms = terms_of(connection, join.program, self._policy)
+            subscribers.lock(connection, phone, now)
+            if _is_suppressed(connection, phone.fingerprint, terms.slug):
+                raise NotSentError(Reason.SUPPRESSED)
+            opened = open_request(connection, self._phones, self._policy, phone, terms, join, now)
+        if opened.code is None:
+            return Pending(opened.id, RequestStatus.ACTIVE, opened.expires_at)
+        self._send_code(opened, phone, terms, join)
+        return Pending(opened.id, RequestStatus.PENDING, opened.expires_at)
+
+    def confirm(self, request_id: str, code: str) -> Terms:
+        """The code was typed in by the person who asked. Raises CodeRefusedError, NotFoundError."""
+        fault = None
+        with self._database.write() as connection:
+            fingerprint = _asked_by(connection, request_id)
+            subscribers.lock_known(connection, fingerprint)
+            query = sa.select(OptInRequest).where(OptInRequest.id == request_id)
+            request = connection.execute(query).one()
+            now = self._clock()
+            fault = _fault_of(self._phones, self._policy, request, code, now)
+            terms = terms_of(connection, request.program, self._policy)
+            if fault is None:
+                _activate(connection, request, terms, "web", request_id, now)
+            elif fault is CodeFault.WRONG_CODE:
+                fault = _count_attempt(connection, [request], self._policy)
+        if fault is not None:
+            raise CodeRefusedError(fault)
+        return terms
+
+    def _refuse_pumping(self, phone: Phone, join: Join) -> None:
+        """A code costs money and lands on somebody's handset: few, and near home."""
+        if phone.region not in self._policy.opt_in_regions:
+            raise NotAllowedHereError(
+                "numbers of this country can't join here: text the join word instead"
+            )
+        if join.address:
+            self._limiter.spend(_BY_ADDRESS, join.address)
+        self._limiter.spend(_BY_PREFIX, phone.e164[:-_PREFIX_TAIL])
+        by_number = Limit("codes by number", self._policy.code_sends, _HOUR)
+        self._limiter.spend(by_number, phone.fingerprint.hex())
+
+    def _send_code(self, opened: Opened, phone: Phone, terms: Terms, join: Join) -> None:
+        language = join.language or terms.language
+        reply = Reply.JOIN_CODE if can_be_answered(terms.sender) else Reply.JOIN_CODE_FOR_FORM
+        kept = render(reply, language, terms.brand, purpose=terms.purpose)
+        draft = Draft(
+            phone.e164,
+            with_code(kept, opened.code),
+            terms.slug,
+            Purpose.SERVICE,
+            terms.sender,
+            "opt-in",
+            kept_body=kept,
+        )
+        receipt = self._outbox.send(draft)
+        now = self._clock()
+        with self._database.write() as connection:
+            subscribers.lock(connection, phone, now)
+            note_code_sent(connection, phone, terms.slug, opened.id, receipt.provider_id, now)
+
+
+def open_request(
+    connection: Connection,
+    phones: PhoneReader,
+    policy: Policy,
+    phone: Phone,
+    terms: Terms,
+    join: Join,
+    now: datetime,
+) -> Opened:
+    """Write a request down, in place of an earlier one, with a new code."""
+    _close(connection, phone.fingerprint, terms.slug, RequestStatus.SUPERSEDED)
+    request_id = secrets.token_hex(16)
+    code = code_of(phones, request_id) if terms.double_opt_in else None
+    expires_at = now + policy.code_lifetime
+    row = {
+        "id": request_id,
+        "fingerprint": phone.fingerprint,
+        "program": terms.slug,
+        "status": RequestStatus.PENDING,
+        "door": join.door,
+        "source": join.source,
+        "text_version": keep_text(connection, terms.slug, join.text or terms.text, now),
+        "language": join.language or terms.language,
+        "channel": join.channel,
+        "email": join.email,
+        "address": join.address,
+        "user_agent": join.user_agent,
+        "code_expires_at": expires_at,
+        "created_at": now,
+    }
+    request = connection.execute(sa.insert(OptInRequest).values(row).returning(OptInRequest)).one()
+    details = {"request": request_id, "text_version": row["text_version"]}
+    consent.record(
+        connection,
+        Act.JOIN,
+        phone.fingerprint,
+        terms.slug,
+        Evidence(join.door, details=details),
+        now,
+    )
+    if code is None:
+        _activate(connection, request, terms, join.door, None, now)
+    return Opened(request_id, code, expires_at)
+
+
+def note_code_sent(
+    connection: Connection,
+    phone: Phone,
+    program: str,
+    request_id: str,
+    message_id: str | None,
+    now: datetime,
+) -> None:
+    """When the code left, and as which message of the provider: part of the proof."""
+    connection.execute(
+        sa.update(OptInRequest)
+        .where(OptInRequest.id == request_id)
+        .values(code_sent_at=now, code_message_id=message_id)
+    )
+    details = {"request": request_id, "provider_message_id": message_id}
+    evidence = Evidence("sms", details=details)
+    consent.record(connection, Act.CODE_SENT, phone.fingerprint, program, evidence, now)
+
+
+def answer(
+    connection: Connection,
+    phones: PhoneReader,
+    policy: Policy,
+    phone: Phone,
+    code: str | None,
+    message_id: str,
+    now: datetime,
+) -> Terms | CodeFault | None:
+    """The handset answers with a code, or (None) with a plain yes.
+
+    The program that is joined now, what is wrong with the code, or None: nothing was pending that
+    this could answer. A yes counts only where the program allows it and one request is pending.
+    """
+    waiting = _pending(connection, phone.fingerprint)
+    if not waiting:
+        return None
+    if code is None:
+        return _answer_yes(connection, policy, waiting, message_id, now)
+    fault = CodeFault.EXPIRED
+    for request in waiting:
+        found = _fault_of(phones, policy, request, code, now)
+        if found is None:
+            terms = terms_of(connection, request.program, policy)
+            _activate(connection, request, terms, "sms", message_id, now)
+            return terms
+        if found is CodeFault.WRONG_CODE:
+            fault = found
+    if fault is CodeFault.WRONG_CODE:
+        return _count_attempt(connection, waiting, policy)
+    return fault
+
+
+def decline(connection: Connection, fingerprint: bytes, program: str) -> None:
+    """An opt-out ends what was pending too."""
+    _close(connection, fingerprint, program, RequestStatus.DECLINED)
+
+
+def with_code(text: str, code: str | None) -> str:
+    """Put the code where the text has a place for it; only the text without it is ever stored."""
+    return text.replace(CODE_PLACE, code or "")
+
+
+def consents_in_force(connection: Connection, fingerprint: bytes, now: datetime) -> list[Any]:
+    """The rows of Consent that count now."""
+    query = sa.select(Consent).where(
+        Consent.fingerprint == fingerprint,
+        Consent.withdrawn_at.is_(None),
+        Consent.expires_at > now,
+    )
+    return list(connection.execute(query.order_by(Consent.given_at)).all())
+
+
+def door_of(connection: Connection, request_id: str) -> str:
+    """The door by which a consent came in: web, api, sms or import."""
+    query = sa.select(OptInRequest.door).where(OptInRequest.id == request_id)
+    return connection.execute(query).scalar() or "import"
+
+
+def _answer_yes(
+    connection: Connection, policy: Policy, waiting: Sequence[Any], message_id: str, now: datetime
+) -> Terms | None:
+    valid = [request for request in waiting if request.code_expires_at > now]
+    if len(valid) != 1:
+        return None
+    terms = terms_of(connection, valid[0].program, policy)
+    if not terms.yes_confirms:
+        return None
+    _activate(connection, valid[0], terms, "sms", message_id, now)
+    return terms
+
+
+def _pending(connection: Connection, fingerprint: bytes) -> Sequence[Any]:
+    query = sa.select(OptInRequest).where(
+        OptInRequest.fingerprint == fingerprint, OptInRequest.status == RequestStatus.PENDING
+    )
+    return connection.execute(query.order_by(OptInRequest.created_at.desc())).all()
+
+
+def _fault_of(
+    phones: PhoneReader, policy: Policy, request: Any, code: str, now: datetime
+) -> CodeFault | None:
+    if request.status == RequestStatus.REFUSED or request.attempts >= policy.code_attempts:
+        return CodeFault.TOO_MANY_ATTEMPTS
+    if request.status != RequestStatus.PENDING or request.code_expires_at <= now:
+        return CodeFault.EXPIRED
+    said = code.strip().encode("utf-8", "replace")
+    if not hmac.compare_digest(code_of(phones, request.id).encode(), said):
+        return CodeFault.WRONG_CODE
+    return None
+
+
+def _count_attempt(connection: Connection, waiting: Sequence[Any], policy: Policy) -> CodeFault:
+    """A wrong code counts against every request that it could have meant."""
+    fault = CodeFault.WRONG_CODE
+    for request in waiting:
+        values: dict[str, Any] = {"attempts": request.attempts + 1}
+        if request.attempts + 1 >= policy.code_attempts:
+            values["status"] = RequestStatus.REFUSED
+            fault = CodeFault.TOO_MANY_ATTEMPTS
+        query = sa.update(OptInRequest).where(OptInRequest.id == request.id)
+        connection.execute(query.values(values))
+    return fault
+
+
+def _activate(
+    connection: Connection,
+    request: Any,
+    terms: Terms,
+    door: str,
+    message_id: str | None,
+    now: datetime,
+) -> None:
+    evidence = Evidence(
+        door,
+        details={
+            "request": request.id,
+            "text_version": request.text_version,
+            "confirmed_by": message_id,
+            "double_opt_in": terms.double_opt_in,
+        },
+    )
+    if door == "sms":
+        # The code from the handset is the person's word, and lifts what it contradicts.
+        _lift_for(connection, request.fingerprint, terms.slug, evidence, now)
+    given = Given(
+        terms.slug,
+        request.id,
+        request.text_version,
+        now + terms.retention,
+        Channel(request.channel),
+        request.email,
+    )
+    consent.give(connection, request.fingerprint, given, evidence, now)
+    connection.execute(
+        sa.update(OptInRequest)
+        .where(OptInRequest.id == request.id)
+        .values(status=RequestStatus.ACTIVE, confirmed_at=now, confirmed_by=message_id)
+    )
+
+
+def _lift_for(
+    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, now: datetime
+) -> None:
+    """Let messages of one program through again; a STOP to all goes on for the others."""
+    consent.lift(connection, fingerprint, program, evidence, now, Act.OPT_IN)
+    if consent.lift(connection, fingerprint, ALL_PROGRAMS, evidence, now, Act.OPT_IN):
+        others = sa.select(Program.slug).where(Program.slug != program)
+        for other in connection.execute(others).scalars().all():
+            consent.suppress(connection, fingerprint, other, consent.OPT_OUT, evidence, now)
+
+
+def _close(connection: Connection, fingerprint: bytes, program: str, status: RequestStatus) -> None:
+    query = sa.update(OptInRequest).where(
+        OptInRequest.fingerprint == fingerprint, OptInRequest.status == RequestStatus.PENDING
+    )
+    if program != ALL_PROGRAMS:
+        query = query.where(OptInRequest.program == program)
+    connection.execute(query.values(status=status))
+
+
+def _asked_by(connection: Connection, request_id: str) -> bytes:
+    query = sa.select(OptInRequest.fingerprint).where(OptInRequest.id == request_id)
+    fingerprint = connection.execute(query).scalar()
+    if fingerprint is None:
+        raise NotFoundError("there is no such request to join")
+    return fingerprint
+
+
+def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
+    query = sa.select(Suppression.program).where(
+        Suppression.fingerprint == fingerprint, Suppression.program.in_((program, ALL_PROGRAMS))
+    )
+    return connection.execute(query).first() is not None
+
+
+def code_of(phones: PhoneReader, request_id: str) -> str:
+    """The six digits that answer this request; whoever lacks the key can only guess them."""
+    digest = phones.fingerprint(f"code {request_id}")
+    return f"{int.from_bytes(digest[:8]) % 10**6:06d}"
