@@ -55,7 +55,7 @@ def upsert() -> Flask:
     @app.post(PATH)
     def inbound() -> Response:
         signature = request.headers.get("X-Twilio-Signature", "")
-        if not validator.validate(PUBLIC_URL + request.full_path.rstrip("?"), request.form, signature):
+        if not validator.validate(PUBLIC_URL + request.path, request.form, signature):
             abort(403)
         row = {
             "number": request.form["From"],

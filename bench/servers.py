@@ -68,13 +68,11 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _wait_until_answered(
-    port: int, path: str, process: subprocess.Popen[bytes], log: Path
-) -> None:
+def _wait_until_answered(port: int, path: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_LIMIT
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):
                 return
         except OSError:
             time.sleep(0.005)

@@ -8,7 +8,7 @@ _HEAD = ("what", "measured", "beside", "ratio", "aim")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `beside`: the limit, measured in the same run; `aim` is empty where none is set."""
+    """One figure. `beside`: the limit, measured in the same run."""
 
     what: str
     measured: str

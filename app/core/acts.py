@@ -18,6 +18,7 @@ from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, t
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
 from app.core.review import Verdict
+from app.core.standing import Standing
 
 # Asking why one gets messages: whole message only.
 _WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
@@ -33,6 +34,7 @@ class Turn:
     phone: Phone
     message: InboundMessage
     meaning: Meaning
+    standing: Standing
     now: datetime
 
     @property
@@ -85,11 +87,17 @@ def _opt_out(turn: Turn) -> Said:
     scope = program.slug if program else ALL_PROGRAMS
     fingerprint = turn.phone.fingerprint
     consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
-    optin.decline(turn.connection, fingerprint, scope)
+    if turn.standing.asked:
+        optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    review.close(turn.connection, fingerprint, Verdict.OPT_OUT, "the person", turn.now)
+    _settle_held(turn, Verdict.OPT_OUT)
     return Said(Reply.OPTED_OUT)
+
+
+def _settle_held(turn: Turn, verdict: Verdict) -> None:
+    if turn.standing.held:
+        review.close(turn.connection, turn.phone.fingerprint, verdict, "the person", turn.now)
 
 
 def _program_named(turn: Turn) -> Terms | None:
@@ -102,7 +110,7 @@ def _program_named(turn: Turn) -> Terms | None:
 
 def _opt_in(turn: Turn) -> Said:
     fingerprint = turn.phone.fingerprint
-    review.close(turn.connection, fingerprint, Verdict.DISMISS, "the person", turn.now)
+    _settle_held(turn, Verdict.DISMISS)
     lifted = consent.opt_in(turn.connection, fingerprint, turn.evidence, turn.now)
     if turn.policy.consent_required and not _consents(turn):
         return _join(turn, terms_of(turn.connection, turn.policy.program, turn.policy))

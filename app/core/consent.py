@@ -17,6 +17,23 @@ from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Su
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 
+_RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
+_ADD = insert(Suppression)
+_SUPPRESS = _ADD.on_conflict_do_update(
+    index_elements=["fingerprint", "program"],
+    set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
+    # A later opt-out by the person says more than an earlier import or operator.
+    where=Suppression.reason != _ADD.excluded.reason,
+)
+_program: sa.BindParameter[str] = sa.bindparam("scope")
+_WITHDRAW = (
+    sa.update(Consent)
+    .where(Consent.fingerprint == sa.bindparam("person"), Consent.withdrawn_at.is_(None))
+    .where(sa.or_(Consent.program == _program, _program == ALL_PROGRAMS))
+    .values(withdrawn_at=sa.bindparam("at"))
+    .returning(Consent.program)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -109,7 +126,7 @@ def give(
         "ledger_entry_id": entry,
     }
     key = {"fingerprint": fingerprint, "program": given.program}
-    query = insert(connection, Consent).values(**key, **row)
+    query = insert(Consent).values(**key, **row)
     connection.execute(
         query.on_conflict_do_update(index_elements=["fingerprint", "program"], set_=row)
     )
@@ -151,8 +168,7 @@ def record(
         "text": evidence.text,
         "evidence": evidence.details,
     }
-    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
-    return connection.execute(query).scalar_one()
+    return connection.execute(_RECORD, entry).scalar_one()
 
 
 def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
@@ -177,27 +193,14 @@ def _suppress(
         "since": at,
         "ledger_entry_id": entry,
     }
-    query = insert(connection, Suppression).values(row)
-    # A later opt-out by the person says more than an earlier import or operator.
-    connection.execute(
-        query.on_conflict_do_update(
-            index_elements=["fingerprint", "program"],
-            set_={"reason": reason, "ledger_entry_id": entry},
-            where=Suppression.reason != reason,
-        )
-    )
+    connection.execute(_SUPPRESS, row)
 
 
 def _withdraw(
     connection: Connection, fingerprint: bytes, program: str, entry: int, at: datetime
 ) -> None:
-    query = sa.update(Consent).where(
-        Consent.fingerprint == fingerprint, Consent.withdrawn_at.is_(None)
-    )
-    if program != ALL_PROGRAMS:
-        query = query.where(Consent.program == program)
-    query = query.values(withdrawn_at=at).returning(Consent.program)
-    for each in connection.execute(query).scalars().all():
+    which = {"person": fingerprint, "scope": program, "at": at}
+    for each in connection.execute(_WITHDRAW, which).scalars().all():
         evidence = Evidence("ledger", details={"entry": entry})
         record(connection, Act.WITHDRAW, fingerprint, each, evidence, at)
 

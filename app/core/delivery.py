@@ -79,7 +79,7 @@ def _keep(connection: Connection, report: DeliveryReport, now: datetime) -> bool
         "error_code": report.error_code,
         "reported_at": now,
     }
-    query = insert(connection, ReportRow).values(row).on_conflict_do_nothing()
+    query = insert(ReportRow).values(row).on_conflict_do_nothing()
     return connection.execute(query.returning(ReportRow.status)).first() is not None
 
 

@@ -4,7 +4,6 @@ The only source of what a webhook says to a person.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -16,20 +15,15 @@ from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.language import Intent, Meaning, classify
-from app.core.models import ALL_PROGRAMS, Act, Suppression
+from app.core.models import ALL_PROGRAMS, Act
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
+from app.core.standing import standing_of
 
 _Row = models.InboundMessage
-
-_HOUR = timedelta(hours=1)
-
-# Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
-# one confirmation); who does so another day is.
-_CONFIRMED_FOR = timedelta(hours=24)
-
+_STORE = sa.insert(_Row).returning(_Row.id)
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -54,21 +48,6 @@ class Outcome:
     silence: Silence | None
     meaning: Meaning
     repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is known of a number when its text comes in, read under its lock."""
-
-    language: str | None
-    suppressed: bool
-    confirmed_at: datetime | None
-    replies_in_last_hour: int
-
-    def told_recently(self, now: datetime) -> bool:
-        """Whether the person has opted out already, and had it confirmed not long ago."""
-        confirmed = self.confirmed_at
-        return self.suppressed and confirmed is not None and now - confirmed < _CONFIRMED_FOR
 
 
 class Inbox:
@@ -111,23 +90,23 @@ class Inbox:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock_for_handset(connection, phone, meaning.language, now)
-            repeated = _stored_outcome(connection, message, self._phones)
-            if repeated is not None:
-                return repeated, []
+            standing = standing_of(connection, phone, message, now)
+            if standing.repeated:
+                return _stored_outcome(connection, message, self._phones), []
             meaning = understood(connection, self._policy, message, meaning)
-            turn = Turn(connection, self._phones, self._policy, phone, message, meaning, now)
-            outcome = self._act(turn)
-            if meaning.intent is not Intent.OPT_OUT:
+            outcome = self._act(
+                Turn(connection, self._phones, self._policy, phone, message, meaning, standing, now)
+            )
+            if meaning.intent is not Intent.OPT_OUT or not standing.in_flight:
                 return outcome, []
             return outcome, barrier.in_flight(connection, phone.fingerprint, now)
 
     def _act(self, turn: Turn) -> Outcome:
-        state = _state_of(turn.connection, turn.phone, turn.now)
         said = act(turn)
-        if said and said.reply is Reply.OPTED_OUT and state.told_recently(turn.now):
+        if said and said.reply is Reply.OPTED_OUT and turn.standing.told_recently(turn.now):
             outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
         else:
-            outcome = self._answer(turn, state, said)
+            outcome = self._answer(turn, said)
         stored = _store(turn, outcome, said)
         if turn.meaning.review:
             period = self._policy.review_period
@@ -137,17 +116,17 @@ class Inbox:
         code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
         return _with_code(outcome, code)
 
-    def _answer(self, turn: Turn, state: _State, said: Said | None) -> Outcome:
+    def _answer(self, turn: Turn, said: Said | None) -> Outcome:
         meaning = turn.meaning
         if said is None:
             return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
         if turn.message.answered_by_provider and said.reply in _ANSWERED_BY_PROVIDERS:
             return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
-        if state.replies_in_last_hour >= self._policy.replies_per_hour:
+        if turn.standing.replies_in_last_hour >= self._policy.replies_per_hour:
             return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
         language = (
             meaning.language
-            or state.language
+            or turn.standing.language
             or language_of_region(turn.phone.region)
             or self._policy.language
         )
@@ -177,37 +156,14 @@ def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     return meaning
 
 
-def _state_of(connection: Connection, phone: Phone, now: datetime) -> _State:
-    by_person = sa.and_(
-        Suppression.fingerprint == phone.fingerprint,
-        Suppression.program == ALL_PROGRAMS,
-        Suppression.reason == consent.OPT_OUT,
-    )
-    replied = sa.and_(_Row.fingerprint == phone.fingerprint, _Row.reply.is_not(None))
-    query = sa.select(
-        sa.select(models.Subscriber.language)
-        .where(models.Subscriber.fingerprint == phone.fingerprint)
-        .scalar_subquery(),
-        sa.exists().where(by_person),
-        sa.select(sa.func.max(_Row.received_at))
-        .where(replied, _Row.meaning == Intent.OPT_OUT)
-        .scalar_subquery(),
-        sa.select(sa.func.count()).where(replied, _Row.received_at > now - _HOUR).scalar_subquery(),
-    )
-    language, suppressed, confirmed_at, replies = connection.execute(query).one()
-    return _State(language, suppressed, confirmed_at, replies)
-
-
 def _stored_outcome(
     connection: Connection, message: InboundMessage, phones: PhoneReader
-) -> Outcome | None:
+) -> Outcome:
     query = sa.select(_Row).where(
         _Row.provider == message.provider,
         _Row.provider_message_id == message.provider_message_id,
     )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
+    row = connection.execute(query).one()
     meaning = Meaning(Intent(row.meaning), row.rule, row.tables_version, row.language)
     silence = Silence(row.silence) if row.silence else None
     request_id = row.opt_in_request_id
@@ -240,5 +196,4 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = sa.insert(_Row).values(row).returning(_Row.id)
-    return turn.connection.execute(query).scalar_one()
+    return turn.connection.execute(_STORE, row).scalar_one()

@@ -139,7 +139,7 @@ class Outbox:
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
             added = connection.execute(
-                insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
+                insert(_Row).values(row).on_conflict_do_nothing().returning(_Row)
             ).first()
             if added is not None:
                 return added, body

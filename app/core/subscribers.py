@@ -9,6 +9,20 @@ from app.core.database import insert
 from app.core.models import Subscriber
 from app.core.phone import Phone
 
+# Here and elsewhere: what runs for every message is built once, since SQLAlchemy takes longer to
+# build a statement than to run it.
+_ADD = insert(Subscriber)
+_LOCK = _ADD.on_conflict_do_update(
+    index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
+)
+_LOCK_FOR_HANDSET = _ADD.on_conflict_do_update(
+    index_elements=["fingerprint"],
+    set_={
+        "number": _ADD.excluded.number,
+        "language": sa.func.coalesce(_ADD.excluded.language, Subscriber.language),
+    },
+)
+
 
 def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     """Wait for, and then hold until the transaction ends, all that is decided on this number.
@@ -17,12 +31,7 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     database decides which came first. A row whose number was erased stays without number.
     """
     row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
-    unchanged = {"first_seen_at": Subscriber.first_seen_at}
-    connection.execute(
-        insert(connection, Subscriber)
-        .values(row)
-        .on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
-    )
+    connection.execute(_LOCK, row)
 
 
 def lock_for_handset(
@@ -38,12 +47,7 @@ def lock_for_handset(
         "language": language,
         "first_seen_at": at,
     }
-    query = insert(connection, Subscriber).values(row)
-    news = {
-        "number": query.excluded.number,
-        "language": sa.func.coalesce(query.excluded.language, Subscriber.language),
-    }
-    connection.execute(query.on_conflict_do_update(index_elements=["fingerprint"], set_=news))
+    connection.execute(_LOCK_FOR_HANDSET, row)
 
 
 def lock_known(connection: Connection, fingerprint: bytes) -> None:
