@@ -18,7 +18,7 @@ SQLITE_ONLY = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 
 
 def add_program(connection, slug, at=NOW):
-    connection.execute(sa.insert(Program).values(slug=slug, name=slug, created_at=at))
+    connection.execute(sa.insert(Program).values(slug=slug, brand=slug, created_at=at))
 
 
 def programs(database):
@@ -73,15 +73,15 @@ def test_writers_of_sqlite_come_one_after_the_other(database):
 
     def count_up(_: int) -> None:
         with database.write() as connection:
-            count = int(connection.execute(sa.select(Program.name)).scalar_one())
-            connection.execute(sa.update(Program).values(name=str(count + 1)))
+            count = int(connection.execute(sa.select(Program.brand)).scalar_one())
+            connection.execute(sa.update(Program).values(brand=str(count + 1)))
 
     with database.write() as connection:
-        connection.execute(sa.update(Program).values(name="0"))
+        connection.execute(sa.update(Program).values(brand="0"))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count_up, range(60)))
     with database.read() as connection:
-        assert connection.execute(sa.select(Program.name)).scalar_one() == "60"
+        assert connection.execute(sa.select(Program.brand)).scalar_one() == "60"
 
 
 @SQLITE_ONLY
@@ -126,7 +126,7 @@ def test_any_text_can_be_kept(database):
 
 def test_a_second_insert_is_not_an_error_where_it_is_expected(database):
     """The key of a row, not a look before the insert, decides what is a duplicate."""
-    row = {"slug": "promo", "name": "promo", "created_at": NOW}
+    row = {"slug": "promo", "brand": "promo", "created_at": NOW}
     added = []
     for _ in range(2):
         with database.write() as connection:

@@ -7,30 +7,31 @@ from alembic.runtime.migration import MigrationContext
 
 from app.core.database import Database
 from app.core.errors import StorageUnavailableError
-from app.core.models import Base, Installation, Program
+from app.core.models import Base, ConsentText, Installation, Program
 from app.core.schema import is_current, migrate
 from tests.databases import BRAND, FINGERPRINT_KEY
 
 
 def test_an_empty_database_becomes_usable(databases):
-    """After `migrate`, an empty database has the current schema and the first program."""
+    """After `migrate`, an empty database has the current schema and a first program with its text."""
     url = databases.empty()
     migrate(url, FINGERPRINT_KEY, "Caffè")
     database = Database(url, FINGERPRINT_KEY)
     assert is_current(database)
     with database.read() as connection:
-        programs = connection.execute(sa.select(Program.slug, Program.name)).all()
-    assert programs == [("default", "Caffè")]
+        texts = connection.execute(sa.select(ConsentText.program, ConsentText.text)).all()
+    assert [text.program for text in texts] == ["default"]
+    assert "Caffè" in texts[0].text
     database.close()
 
 
 def test_migrating_again_changes_nothing(settings, database):
     """A release may run `migrate` every time: what is there stays."""
     with database.write() as connection:
-        connection.execute(sa.update(Program).values(name="renamed by the operator"))
+        connection.execute(sa.update(Program).values(brand="renamed by the operator"))
     migrate(settings.database_url, FINGERPRINT_KEY, BRAND)
     with database.read() as connection:
-        assert connection.execute(sa.select(Program.name)).scalars().all() == [
+        assert connection.execute(sa.select(Program.brand)).scalars().all() == [
             "renamed by the operator"
         ]
         assert len(connection.execute(sa.select(Installation.id)).all()) == 1
