@@ -86,7 +86,14 @@ def _opt_out(turn: Turn) -> Said:
     program = _program_named(turn)
     scope = program.slug if program else ALL_PROGRAMS
     fingerprint = turn.phone.fingerprint
-    consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
+    consent.opt_out(
+        turn.connection,
+        fingerprint,
+        scope,
+        turn.evidence,
+        turn.now,
+        had_consented=turn.standing.consented,
+    )
     if turn.standing.asked:
         optin.decline(turn.connection, fingerprint, scope)
     if program:

@@ -48,12 +48,22 @@ class Evidence:
 
 
 def opt_out(
-    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+    connection: Connection,
+    fingerprint: bytes,
+    program: str,
+    evidence: Evidence,
+    at: datetime,
+    *,
+    had_consented: bool = True,
 ) -> None:
-    """The person wants no more messages, of one program or (ALL_PROGRAMS) of any."""
+    """The person wants no more messages, of one program or (ALL_PROGRAMS) of any.
+
+    `had_consented`: False where it is known, under the lock, that there is nothing to withdraw.
+    """
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
-    _withdraw(connection, fingerprint, program, entry, at)
+    if had_consented:
+        _withdraw(connection, fingerprint, program, entry, at)
 
 
 def suppress(

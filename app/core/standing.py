@@ -11,6 +11,7 @@ from app.core.barrier import IN_FLIGHT
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    Consent,
     InboundMessage,
     OptInRequest,
     OutboundMessage,
@@ -31,9 +32,10 @@ _CONFIRMED_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`repeated`: this very message was stored before. `asked`: a request waits for its code.
+    """`repeated`: this very message was stored before. `consented`: a consent is not withdrawn.
 
-    `held`: a text waits for review. `in_flight`: a message is being handed to the provider.
+    `asked`: a request waits for its code. `held`: a text waits for review. `in_flight`: a message
+    is being handed to the provider.
     """
 
     repeated: bool
@@ -41,6 +43,7 @@ class Standing:
     suppressed: bool
     confirmed_at: datetime | None
     replies_in_last_hour: int
+    consented: bool
     asked: bool
     held: bool
     in_flight: bool
@@ -79,6 +82,7 @@ _confirmed = sa.select(sa.func.max(InboundMessage.received_at)).where(
 _replies = sa.select(sa.func.count()).where(
     _replied, InboundMessage.received_at > sa.bindparam("an_hour_ago")
 )
+_consented = sa.exists().where(Consent.fingerprint == _person, Consent.withdrawn_at.is_(None))
 _asked = sa.exists().where(
     OptInRequest.fingerprint == _person, OptInRequest.status == RequestStatus.PENDING
 )
@@ -90,6 +94,7 @@ _QUERY = sa.select(
     _suppressed,
     _confirmed.scalar_subquery(),
     _replies.scalar_subquery(),
+    _consented,
     _asked,
     _held,
     _in_flight,
