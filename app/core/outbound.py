@@ -33,6 +33,9 @@ from app.core.provider import Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
+_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
+_UPDATE = sa.update(_Row).where(_Row.id == sa.bindparam("message"))
+_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -138,16 +141,14 @@ class Outbox:
             row = self._row(draft, phone, body, now)
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
-            added = connection.execute(
-                insert(_Row).values(row).on_conflict_do_nothing().returning(_Row)
-            ).first()
+            added = connection.execute(_CLAIM, row).first()
             if added is not None:
                 return added, body
             return self._first_with_same_key(connection, row), None
 
     def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        query = sa.select(models.Program.language).where(models.Program.slug == draft.program)
-        language = connection.execute(query).scalar() or self._policy.language
+        which = {"program": draft.program}
+        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
         token = wayout.token_of(self._phones, phone)
         if not wayout.can_be_answered(draft.sender):
             wayout.keep_token(connection, phone, token)
@@ -241,9 +242,7 @@ class Outbox:
 
 
 def _update(connection: Connection, message_id: str, now: datetime, **values: Any) -> None:
-    connection.execute(
-        sa.update(_Row).where(_Row.id == message_id).values(updated_at=now, **values)
-    )
+    connection.execute(_UPDATE, {"message": message_id, "updated_at": now, **values})
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:
