@@ -3,15 +3,18 @@
 import argparse
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
-from bench import inbound
+from bench import gate, inbound, send, start
 from bench.database import postgresql, version_of
 from bench.table import Row, as_markdown
 
-_PARTS: dict[str, Callable[[str, argparse.Namespace], Sequence[Row]]] = {
+_PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
     "inbound": lambda url, given: inbound.measure(url, given.rounds, given.requests),
+    "gate": lambda url, given: gate.measure(url, given.sizes),
+    "send": lambda url, _: send.measure(url),
+    "start": lambda url, _: start.measure(url),
 }
 _LIBRARIES = ("flask", "gunicorn", "sqlalchemy", "psycopg", "twilio")
 
@@ -21,6 +24,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="all when none is named")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=2000, help="in each round")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of the list"
+    )
     given = parser.parse_args()
     rows: list[Row] = []
     with postgresql() as url:

@@ -32,7 +32,7 @@ def measure(server_url: str, rounds: int, requests: int) -> list[Row]:
     with new_database(server_url) as url, ExitStack() as stack:
         limits.SUPPRESSED.create(engine_of(url))
         running = {
-            name: stack.enter_context(gunicorn(app, environment(url), _WORKERS, "/healthz"))
+            name: stack.enter_context(gunicorn(app, environment(url), _WORKERS))
             for name, app in _APPLICATIONS.items()
         }
         numbers = count(0, requests)

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 
 _ROOT = Path(__file__).parent.parent
+OUR_CONFIG = str(_ROOT / "app/web/gunicorn_conf.py")
+NO_CONFIG = "/dev/null"  # gunicorn's defaults
 _START_LIMIT = 30.0  # seconds
 
 
@@ -38,12 +40,12 @@ class Server:
 
 @contextmanager
 def gunicorn(
-    application: str, environment: Mapping[str, str], workers: int, ready_path: str
+    application: str, environment: Mapping[str, str], workers: int, config: str = OUR_CONFIG
 ) -> Iterator[Server]:
-    """Serve `module:factory()` with the product's own settings of gunicorn."""
+    """Serve `module:factory()`, by default with the product's own settings of gunicorn."""
     port = _free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
-    command += ["--config", str(_ROOT / "app/web/gunicorn_conf.py"), "--workers", str(workers)]
+    command += ["--config", config, "--workers", str(workers)]
     path = {"PYTHONPATH": str(_ROOT)}
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         started = time.perf_counter()
@@ -55,7 +57,7 @@ def gunicorn(
             stderr=log,
         )
         try:
-            _wait_until_answered(port, ready_path, process, Path(log.name))
+            _wait_until_answered(port, process, Path(log.name))
             took = time.perf_counter() - started
             yield Server(port, psutil.Process(process.pid), took)
         finally:
@@ -68,11 +70,11 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _wait_until_answered(port: int, path: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_answered(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_LIMIT
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
                 return
         except OSError:
             time.sleep(0.005)
