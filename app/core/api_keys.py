@@ -1,8 +1,8 @@
 """A script's credentials: named, revocable, stored as a hash. A key carries program and purpose."""
 
 import hashlib
-import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.database import Database, insert
-from app.core.errors import InvalidInputError, NotFoundError
+from app.core.errors import (
+    InvalidInputError,
+    NotFoundError,
+    StorageUnavailableError,
+    UnknownProgramError,
+)
 from app.core.gate import Scope, program_exists
 from app.core.models import ApiKey, Purpose
 from app.core.policy import Clock
+
+_NAME_LENGTH = 40  # the column's width
 
 # A key's last use is shown to the minute: writing it at every request would cost more than it says.
 _LAST_USE_PRECISION = timedelta(minutes=1)
@@ -45,8 +52,8 @@ class ApiKeys:
 
     def create(self, name: str, scope: Scope) -> NewKey:
         """Raises InvalidInputError where the name is taken or the program unknown."""
-        if not 0 < len(name) <= 40:  # noqa: PLR2004 - the column's width
-            raise InvalidInputError("a key's name has 1 to 40 characters")
+        if not _fits(name):
+            raise InvalidInputError(f"a key's name has 1 to {_NAME_LENGTH} printable characters")
         key = NewKey("SK" + secrets.token_hex(16), secrets.token_urlsafe(32))
         row = {
             "id": key.id,
@@ -58,7 +65,7 @@ class ApiKeys:
         }
         with self._database.write() as connection:
             if not program_exists(connection, scope.program):
-                raise InvalidInputError(f"there is no program {scope.program!r}")
+                raise UnknownProgramError("there is no such program")
             query = insert(ApiKey).values(row).on_conflict_do_nothing()
             if connection.execute(query.returning(ApiKey.id)).first() is None:
                 raise InvalidInputError(f"there is a key named {name!r} already: choose another")
@@ -79,7 +86,7 @@ class ApiKeys:
             .values(revoked_at=self._clock())
         )
         with self._database.write() as connection:
-            if not connection.execute(query).rowcount:
+            if not (_fits(name_or_id) and connection.execute(query).rowcount):
                 raise NotFoundError(f"no key in force is called {name_or_id!r}")
 
     def recognise(self, secret: str, key_id: str | None = None) -> Caller | None:
@@ -88,9 +95,7 @@ class ApiKeys:
         with self._database.read() as connection:
             query = sa.select(ApiKey).where(ApiKey.secret_hash == hashed)
             row = connection.execute(query).first()
-        if row is None or row.revoked_at is not None:
-            return None
-        if key_id is not None and not hmac.compare_digest(row.id.encode(), key_id.encode()):
+        if row is None or row.revoked_at is not None or key_id not in {None, row.id}:
             return None
         self._note_use(row.id, row.last_used_at)
         return Caller(row.id, row.name, Scope(row.program, Purpose(row.purpose)))
@@ -99,10 +104,16 @@ class ApiKeys:
         now = self._clock()
         if last is not None and now - last < _LAST_USE_PRECISION:
             return
-        with self._database.write() as connection:
-            connection.execute(
-                sa.update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now)
-            )
+        query = sa.update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now)
+        # To know when a key was used is a convenience: a database that can only be read just now
+        # still answers checks. What must be durable, a send or an opt-out, is refused by itself.
+        with suppress(StorageUnavailableError), self._database.write() as connection:
+            connection.execute(query)
+
+
+def _fits(name: str) -> bool:
+    """Whether a key can be called so: neither too long nor half a character from a shell."""
+    return 0 < len(name) <= _NAME_LENGTH and name.isprintable()
 
 
 def _hash(secret: str) -> bytes:

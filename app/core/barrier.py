@@ -14,42 +14,41 @@ from sqlalchemy.engine import Connection
 from app.core.database import Database
 from app.core.models import DeliveryStatus, OutboundMessage
 
-# A sender that has not come back after this is dead: its row is settled by looking it up.
-_ABANDONED_AFTER = timedelta(seconds=30)
+# A sender that has not come back after this is dead: app.core.outbound settles its row.
+ABANDONED_AFTER = timedelta(seconds=30)
 
-_PATIENCE = 3.0  # seconds that a webhook may wait; Twilio gives it 15 in all
-_PAUSE = 0.02  # seconds between two looks
+PATIENCE = 3.0  # seconds that a webhook may wait; Twilio gives it 15 in all
+# Seconds between two looks: soon at first, then rarely, so that waiting costs little.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 
 Sleep = Callable[[float], None]
-
-# Written out, not as a parameter: only so can PostgreSQL use the index of just these rows.
-IN_FLIGHT = OutboundMessage.status == sa.literal_column(f"'{DeliveryStatus.CLAIMED}'")
 
 
 def in_flight(connection: Connection, fingerprint: bytes, now: datetime) -> list[str]:
     """The messages to this number that are being handed to the provider at this moment."""
     query = sa.select(OutboundMessage.id).where(
         OutboundMessage.fingerprint == fingerprint,
-        IN_FLIGHT,
-        OutboundMessage.created_at > now - _ABANDONED_AFTER,
+        OutboundMessage.status == DeliveryStatus.CLAIMED,
+        OutboundMessage.created_at > now - ABANDONED_AFTER,
     )
     return list(connection.execute(query).scalars())
 
 
 def wait_for(database: Database, messages: Sequence[str], sleep: Sleep = time.sleep) -> list[str]:
     """Wait, within a bound, until none of these is in flight; those that still are."""
-    waited = 0.0
-    while messages := _still_claimed(database, messages):
-        if waited >= _PATIENCE:
-            break
-        sleep(_PAUSE)
-        waited += _PAUSE
+    waited, pause = 0.0, _FIRST_PAUSE
+    while (messages := _still_claimed(database, messages)) and waited < PATIENCE:
+        sleep(pause)
+        waited += pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
     return list(messages)
 
 
 def _still_claimed(database: Database, messages: Sequence[str]) -> Sequence[str]:
     if not messages:
         return []
-    query = sa.select(OutboundMessage.id).where(OutboundMessage.id.in_(messages), IN_FLIGHT)
+    query = sa.select(OutboundMessage.id).where(
+        OutboundMessage.id.in_(messages), OutboundMessage.status == DeliveryStatus.CLAIMED
+    )
     with database.read() as connection:
         return connection.execute(query).scalars().all()

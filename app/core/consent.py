@@ -4,6 +4,8 @@ Every function works inside the caller's transaction, which holds the subscriber
 (app.core.subscribers): the state and the entry that explains it are written together or not at all.
 """
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core.database import insert
+from app.core.database import insert, storable
+from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
@@ -24,14 +27,6 @@ _SUPPRESS = _ADD.on_conflict_do_update(
     set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
     # A later opt-out by the person says more than an earlier import or operator.
     where=Suppression.reason != _ADD.excluded.reason,
-)
-_program: sa.BindParameter[str] = sa.bindparam("scope")
-_WITHDRAW = (
-    sa.update(Consent)
-    .where(Consent.fingerprint == sa.bindparam("person"), Consent.withdrawn_at.is_(None))
-    .where(sa.or_(Consent.program == _program, _program == ALL_PROGRAMS))
-    .values(withdrawn_at=sa.bindparam("at"))
-    .returning(Consent.program)
 )
 
 
@@ -47,6 +42,17 @@ class Evidence:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """A suppression to be made. `since`: when messages were first stopped elsewhere, if known."""
+
+    fingerprint: bytes
+    program: str
+    reason: str
+    evidence: Evidence
+    since: datetime | None = None
+
+
 def opt_out(
     connection: Connection,
     fingerprint: bytes,
@@ -54,15 +60,15 @@ def opt_out(
     evidence: Evidence,
     at: datetime,
     *,
-    had_consented: bool = True,
+    consented: bool = True,
 ) -> None:
-    """The person wants no more messages, of one program or (ALL_PROGRAMS) of any.
+    """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any.
 
-    `had_consented`: False where it is known, under the lock, that there is nothing to withdraw.
+    `consented`: False where it is known, under the lock, that there is no consent to withdraw.
     """
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
-    if had_consented:
+    if consented:
         _withdraw(connection, fingerprint, program, entry, at)
 
 
@@ -75,11 +81,34 @@ def suppress(
     at: datetime,
 ) -> bool:
     """Somebody else than the person stops the messages. False if they were stopped already."""
-    if _is_suppressed(connection, fingerprint, program):
-        return False
-    entry = record(connection, Act.SUPPRESS, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, reason, entry, at)
-    return True
+    wanted = NewSuppression(fingerprint, program, reason, evidence)
+    return bool(suppress_all(connection, [wanted], at))
+
+
+def suppress_all(connection: Connection, wanted: Sequence[NewSuppression], at: datetime) -> int:
+    """As `suppress`, for many, whose locks are all held; how many were new.
+
+    A suppression of one program is kept beside one of all: whatever is lifted, the other stays.
+    """
+    missing = _missing(connection, wanted)
+    if not missing:
+        return 0
+    entries = [
+        _entry(Act.SUPPRESS, each.fingerprint, each.program, each.evidence, at)
+        for each in missing.values()
+    ]
+    recorded = sa.insert(LedgerEntry).returning(
+        LedgerEntry.id, LedgerEntry.fingerprint, LedgerEntry.program
+    )
+    numbers = {
+        (row.fingerprint, row.program): row.id for row in connection.execute(recorded, entries)
+    }
+    rows = [
+        _suppression(*key, each.reason, numbers[key], min(each.since or at, at))
+        for key, each in missing.items()
+    ]
+    connection.execute(sa.insert(Suppression).returning(Suppression.program), rows)
+    return len(rows)
 
 
 def opt_in(connection: Connection, fingerprint: bytes, evidence: Evidence, at: datetime) -> bool:
@@ -169,23 +198,52 @@ def record(
     at: datetime,
 ) -> int:
     """Append an entry to the ledger; its number."""
-    entry = {
+    entry = _entry(act, fingerprint, program, evidence, at)
+    return connection.execute(_RECORD, entry).scalar_one()
+
+
+def _entry(
+    act: Act, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+) -> dict[str, Any]:
+    text = None if evidence.text is None else storable(evidence.text)
+    digests = digests_of(os.urandom(16), fingerprint, text)
+    return {
         "at": at,
         "act": act,
         "fingerprint": fingerprint,
         "program": program,
         "door": evidence.door,
-        "text": evidence.text,
+        "text": text,
         "evidence": evidence.details,
+        "salt": digests.salt,
+        "person_digest": digests.person_digest,
+        "text_digest": digests.text_digest,
     }
-    return connection.execute(_RECORD, entry).scalar_one()
 
 
-def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
-    query = sa.select(Suppression.program).where(
-        Suppression.fingerprint == fingerprint, Suppression.program.in_((program, ALL_PROGRAMS))
+def _suppression(
+    fingerprint: bytes, program: str, reason: str, entry: int, since: datetime
+) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "program": program,
+        "reason": reason,
+        "since": since,
+        "ledger_entry_id": entry,
+    }
+
+
+def _missing(
+    connection: Connection, wanted: Sequence[NewSuppression]
+) -> dict[tuple[bytes, str], NewSuppression]:
+    """Those that there are not yet, by number and program; of two equal ones the first."""
+    missing = {(each.fingerprint, each.program): each for each in reversed(wanted)}
+    query = sa.select(Suppression.fingerprint, Suppression.program).where(
+        Suppression.fingerprint.in_({each.fingerprint for each in wanted})
     )
-    return connection.execute(query).first() is not None
+    for fingerprint, program in connection.execute(query):
+        missing.pop((fingerprint, program), None)
+    return missing
 
 
 def _suppress(
@@ -196,21 +254,19 @@ def _suppress(
     entry: int,
     at: datetime,
 ) -> None:
-    row = {
-        "fingerprint": fingerprint,
-        "program": program,
-        "reason": reason,
-        "since": at,
-        "ledger_entry_id": entry,
-    }
-    connection.execute(_SUPPRESS, row)
+    connection.execute(_SUPPRESS, _suppression(fingerprint, program, reason, entry, at))
 
 
 def _withdraw(
     connection: Connection, fingerprint: bytes, program: str, entry: int, at: datetime
 ) -> None:
-    which = {"person": fingerprint, "scope": program, "at": at}
-    for each in connection.execute(_WITHDRAW, which).scalars().all():
+    query = sa.update(Consent).where(
+        Consent.fingerprint == fingerprint, Consent.withdrawn_at.is_(None)
+    )
+    if program != ALL_PROGRAMS:
+        query = query.where(Consent.program == program)
+    query = query.values(withdrawn_at=at).returning(Consent.program)
+    for each in connection.execute(query).scalars().all():
         evidence = Evidence("ledger", details={"entry": entry})
         record(connection, Act.WITHDRAW, fingerprint, each, evidence, at)
 

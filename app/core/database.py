@@ -13,14 +13,18 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.core.errors import StorageUnavailableError
+from app.core.errors import InvalidInputError, StorageUnavailableError
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
+
+# read_only_sql_transaction: during a failover, or on a standby.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_READ_ONLY = "25006"
 
 
 class Database:
@@ -85,12 +89,23 @@ def fingerprint_check(key: str) -> str:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise StorageUnavailableError for what the driver says when it can't reach the database."""
+    """Say in our words what the driver says when it can't reach the database, or store a value.
+
+    Raises StorageUnavailableError, InvalidInputError.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StorageUnavailableError("the database can't be reached") from error
+    except (DataError, UnicodeEncodeError) as error:
+        raise InvalidInputError(
+            "a value is too long, or holds characters that no text can have"
+        ) from error
     except DBAPIError as error:
+        if type(error) is DatabaseError:  # what SQLite says of a damaged file
+            raise StorageUnavailableError("the database can't be read") from error
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise StorageUnavailableError("the database can only be read at the moment") from error
         if error.connection_invalidated:
             raise StorageUnavailableError("the connection to the database broke") from error
         raise
@@ -204,9 +219,14 @@ class PlainText(sa.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """The text as it will be read back."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
@@ -221,23 +241,29 @@ def append_only_ddl(
     The columns in `may_blank` can be set to NULL, and to nothing else: erasure blanks the person,
     not the fact. For migrations.
     """
-    unblanked = " OR ".join(f"NEW.{column} IS NOT NULL" for column in may_blank)
+    differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
+    unblanked = " OR ".join(
+        f"(NEW.{column} IS NOT NULL AND NEW.{column} {differs} OLD.{column})"
+        for column in may_blank
+    )
     if dialect == "sqlite":
         refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        return [
-            f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} ON {table} {refuse}",
-            f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} ON {table} "
-            f"WHEN {unblanked} {refuse}",
-            f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {refuse}",
+        row = f"ON {table}"
+        setup = []
+    else:
+        function = f"{table}_append_only()"
+        refuse = f"EXECUTE FUNCTION {function}"
+        row = f"ON {table} FOR EACH ROW"
+        setup = [
+            f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
         ]
-    function = f"{table}_append_only()"
-    trigger = f"ON {table} FOR EACH ROW"
-    return [
-        f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
-        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {trigger} "
-        f"EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {trigger} "
-        f"WHEN ({unblanked}) EXECUTE FUNCTION {function}",
-        f"CREATE TRIGGER {table}_delete BEFORE DELETE {trigger} EXECUTE FUNCTION {function}",
+    statements = [
+        *setup,
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OF {', '.join(kept)} {row} {refuse}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE {row} {refuse}",
     ]
+    if may_blank:
+        blank = f"CREATE TRIGGER {table}_blank BEFORE UPDATE OF {', '.join(may_blank)} {row}"
+        statements.append(f"{blank} WHEN ({unblanked}) {refuse}")
+    return statements

@@ -10,7 +10,7 @@ from app.core.consent import Evidence
 from app.core.database import Database, insert
 from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage
 from app.core.models import DeliveryReport as ReportRow
-from app.core.phone import Phone, PhoneReader
+from app.core.phone import PhoneReader
 from app.core.policy import Clock
 from app.core.provider import DeliveryReport
 
@@ -47,17 +47,28 @@ class DeliveryLog:
 
         Raises StorageUnavailableError.
         """
-        phone = self._phones.read_sender(report.to) if report.to else None
         with self._database.write() as connection:
             now = self._clock()
-            if phone is not None:
-                # Ordered with the sender, who may not have written down the provider's id yet.
-                subscribers.lock(connection, phone, now)
+            # Ordered with the sender, who may not have written down the provider's id yet.
+            recipient = self._lock_recipient(connection, report, now)
             if not _keep(connection, report, now):
                 return
             _move_forward(connection, report, now)
-            if report.opted_out and phone is not None:
-                _suppress(connection, phone, report, now)
+            if report.opted_out and recipient is not None:
+                _suppress(connection, recipient, report, now)
+
+    def _lock_recipient(
+        self, connection: Connection, report: DeliveryReport, now: datetime
+    ) -> bytes | None:
+        if report.to:
+            phone = self._phones.read_sender(report.to)
+            subscribers.lock(connection, phone, now)
+            return phone.fingerprint
+        query = sa.select(OutboundMessage.fingerprint).where(_is_about(report))
+        recipient = connection.execute(query).scalar()
+        if recipient is not None:
+            subscribers.lock_known(connection, recipient)
+        return recipient
 
 
 def apply_early_reports(
@@ -92,21 +103,26 @@ def _move_forward(connection: Connection, report: DeliveryReport, now: datetime)
     earlier = _ORDER[: _ORDER.index(report.status)]
     moved = connection.execute(
         sa.update(OutboundMessage)
-        .where(
-            OutboundMessage.provider == report.provider,
-            OutboundMessage.provider_message_id == report.provider_message_id,
-            OutboundMessage.status.in_(earlier),
-        )
+        .where(_is_about(report), OutboundMessage.status.in_(earlier))
         .values(status=report.status, error_code=report.error_code, updated_at=now)
     )
     return moved.rowcount > 0
 
 
-def _suppress(connection: Connection, phone: Phone, report: DeliveryReport, now: datetime) -> None:
+def _is_about(report: DeliveryReport) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        OutboundMessage.provider == report.provider,
+        OutboundMessage.provider_message_id == report.provider_message_id,
+    )
+
+
+def _suppress(
+    connection: Connection, fingerprint: bytes, report: DeliveryReport, now: datetime
+) -> None:
     details = {"provider_message_id": report.provider_message_id, "code": report.error_code}
     consent.suppress(
         connection,
-        phone.fingerprint,
+        fingerprint,
         ALL_PROGRAMS,
         consent.PROVIDER_OPT_OUT,
         Evidence("provider", details=details),

@@ -62,6 +62,12 @@ class InvalidNumberError(InvalidInputError):
     reason = Reason.INVALID_NUMBER
 
 
+class UnknownProgramError(InvalidInputError):
+    """There is no such program."""
+
+    reason = Reason.UNKNOWN_PROGRAM
+
+
 class ForgedRequestError(GatewayError):
     """A webhook request that the provider did not send."""
 

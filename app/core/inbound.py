@@ -3,24 +3,25 @@
 The only source of what a webhook says to a person.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.core import barrier, consent, models, optin, review, subscribers
 from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
+from app.core.errors import StorageUnavailableError
+from app.core.known import Silence, known_of
 from app.core.language import Intent, Meaning, classify
 from app.core.models import ALL_PROGRAMS, Act
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
-from app.core.standing import standing_of
 
 _Row = models.InboundMessage
 _STORE = sa.insert(_Row).returning(_Row.id)
@@ -29,15 +30,6 @@ _STORE = sa.insert(_Row).returning(_Row.id)
 _ANSWERED_BY_PROVIDERS = frozenset(
     {Reply.OPTED_OUT, Reply.OPTED_OUT_OF_PROGRAM, Reply.OPTED_IN, Reply.NOT_OPTED_OUT, Reply.HELP}
 )
-
-
-class Silence(StrEnum):
-    """Why a text got no answer."""
-
-    NOTHING_TO_SAY = "nothing_to_say"
-    ANSWERED_BY_PROVIDER = "answered_by_provider"
-    CONFIRMED_ALREADY = "confirmed_already"
-    TOO_MANY_REPLIES = "too_many_replies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +63,19 @@ class Inbox:
         """Understand a text and act on it; the same provider message id gets the first answer.
 
         Returns when the act is durable and, after an opt-out, nothing is on its way any more.
-        Raises StorageUnavailableError: then nothing was stored and the provider must try again.
+        Raises StorageUnavailableError where that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
         meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
         try:
             outcome, in_flight = self._settle(phone, message, meaning)
-        except IntegrityError:
-            # A copy of this message under another sender was stored at this very moment.
+        except (IntegrityError, StorageUnavailableError):
+            # A copy of this text under another sender was stored at this very moment, or the
+            # connection had broken unnoticed. Once more is safe: what was done is not done again.
             outcome, in_flight = self._settle(phone, message, meaning)
-        self._wait_for(in_flight, phone, message)
+        late = barrier.wait_for(self._database, in_flight, self._sleep)
+        if late and not outcome.repeated:
+            self._record_late(late, phone, message)
         return outcome
 
     def _settle(
@@ -89,21 +84,28 @@ class Inbox:
         """Act in one transaction; also the messages that are being handed over at this moment."""
         now = self._clock()
         with self._database.write() as connection:
-            subscribers.lock_for_handset(connection, phone, meaning.language, now)
-            standing = standing_of(connection, phone, message, now)
-            if standing.repeated:
-                return _stored_outcome(connection, message, self._phones), []
-            meaning = understood(connection, self._policy, message, meaning)
-            outcome = self._act(
-                Turn(connection, self._phones, self._policy, phone, message, meaning, standing, now)
-            )
-            if meaning.intent is not Intent.OPT_OUT or not standing.in_flight:
-                return outcome, []
-            return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+            subscribers.lock(connection, phone, now)
+            known = known_of(connection, phone, message.provider, message.provider_message_id, now)
+            if known.first is not None:
+                outcome = _first_outcome(known.first, self._phones)
+            else:
+                meaning = understood(connection, self._policy, message, meaning)
+                outcome = self._act(
+                    Turn(
+                        connection, self._phones, self._policy, phone, message, meaning, known, now
+                    )
+                )
+            # A copy may be here while its first is still waiting: it must not be answered sooner.
+            if known.claimed and outcome.meaning.intent is Intent.OPT_OUT:
+                return outcome, barrier.in_flight(connection, phone.fingerprint, now)
+            return outcome, []
 
     def _act(self, turn: Turn) -> Outcome:
+        known = turn.known
+        if known.number is None or turn.meaning.language not in {None, known.language}:
+            subscribers.learn(turn.connection, turn.phone, turn.meaning.language)
         said = act(turn)
-        if said and said.reply is Reply.OPTED_OUT and turn.standing.told_recently(turn.now):
+        if said and said.reply is Reply.OPTED_OUT and known.told_recently(turn.now):
             outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
         else:
             outcome = self._answer(turn, said)
@@ -122,24 +124,21 @@ class Inbox:
             return Outcome(None, Silence.NOTHING_TO_SAY, meaning)
         if turn.message.answered_by_provider and said.reply in _ANSWERED_BY_PROVIDERS:
             return Outcome(None, Silence.ANSWERED_BY_PROVIDER, meaning)
-        if turn.standing.replies_in_last_hour >= self._policy.replies_per_hour:
+        if turn.known.replies_in_last_hour >= self._policy.replies_per_hour:
             return Outcome(None, Silence.TOO_MANY_REPLIES, meaning)
         language = (
             meaning.language
-            or turn.standing.language
+            or turn.known.language
             or language_of_region(turn.phone.region)
             or self._policy.language
         )
         brand = said.brand or self._policy.brand
         return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
 
-    def _wait_for(self, in_flight: list[str], phone: Phone, message: InboundMessage) -> None:
-        late = barrier.wait_for(self._database, in_flight, self._sleep)
-        if not late:
-            return
+    def _record_late(self, late: list[str], phone: Phone, message: InboundMessage) -> None:
         details = {"messages": late, "provider_message_id": message.provider_message_id}
+        evidence = Evidence(message.provider, details=details)
         with self._database.write() as connection:
-            evidence = Evidence(message.provider, details=details)
             now = self._clock()
             consent.record(
                 connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
@@ -156,19 +155,14 @@ def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     return meaning
 
 
-def _stored_outcome(
-    connection: Connection, message: InboundMessage, phones: PhoneReader
-) -> Outcome:
-    query = sa.select(_Row).where(
-        _Row.provider == message.provider,
-        _Row.provider_message_id == message.provider_message_id,
+def _first_outcome(first: Mapping[str, Any], phones: PhoneReader) -> Outcome:
+    meaning = Meaning(
+        Intent(first["meaning"]), first["rule"], first["tables_version"], first["said_in"]
     )
-    row = connection.execute(query).one()
-    meaning = Meaning(Intent(row.meaning), row.rule, row.tables_version, row.language)
-    silence = Silence(row.silence) if row.silence else None
-    request_id = row.opt_in_request_id
+    silence = Silence(first["silence"]) if first["silence"] else None
+    request_id = first["opt_in_request_id"]
     code = optin.code_of(phones, request_id) if request_id else None
-    return _with_code(Outcome(row.reply, silence, meaning, repeated=True), code)
+    return _with_code(Outcome(first["reply"], silence, meaning, repeated=True), code)
 
 
 def _with_code(outcome: Outcome, code: str | None) -> Outcome:

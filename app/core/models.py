@@ -206,6 +206,25 @@ class LedgerEntry(Base):
     door: Mapped[str]
     text: Mapped[str | None]
     evidence: Mapped[dict[str, Any]]
+    salt: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
+    person_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+
+
+class LedgerSeal(Base):
+    """The seal on a batch of ledger entries, chained to the one before. Append-only."""
+
+    __tablename__ = "ledger_seals"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_id: Mapped[int] = mapped_column(RowNumber)
+    last_id: Mapped[int] = mapped_column(RowNumber, index=True)
+    ids: Mapped[bytes]
+    leaves: Mapped[bytes]
+    root: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    previous: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    sealed_at: Mapped[datetime]
 
 
 class Suppression(Base):

@@ -58,7 +58,7 @@ class Join:
 
     `door`: web, api or sms; `source`: the form's address, the API key's name and what it says, or
     the sender that was texted. `text`: what was shown, None for the program's current one.
-    `address` and `user_agent`: of the browser, where there is one.
+    `address` and `user_agent`: of the browser, where there is one. `said`: the text that asked.
     """
 
     to: str
@@ -71,6 +71,7 @@ class Join:
     email: str | None = None
     address: str | None = None
     user_agent: str | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ def open_request(
         Act.JOIN,
         phone.fingerprint,
         terms.slug,
-        Evidence(join.door, details=details),
+        Evidence(join.door, join.said, details),
         now,
     )
     if code is None:

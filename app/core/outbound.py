@@ -5,16 +5,16 @@ The only caller of `provider.send`.
 
 import json
 import secrets
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, delivery, models, subscribers, wayout
-from app.core.consent import Evidence
+from app.core import barrier, models, subscribers, wayout
 from app.core.database import Database, insert
 from app.core.errors import (
     IdempotencyConflictError,
@@ -26,15 +26,15 @@ from app.core.errors import (
     Reason,
 )
 from app.core.gate import Scope, refusals
-from app.core.models import ALL_PROGRAMS, DeliveryStatus, Purpose
+from app.core.models import DeliveryStatus, Purpose
+from app.core.outcomes import Outcomes
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.provider import Carrier, OutgoingMessage
+from app.core.provider import Acceptance, Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
 _CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
-_UPDATE = sa.update(_Row).where(_Row.id == sa.bindparam("message"))
 _LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
@@ -62,17 +62,23 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message that was handed to the provider; `to` is E.164, `segments` what is paid for.
+    """A message that was handed to the provider; `segments` is what is paid for.
 
-    `resource` is the provider's own description, empty where the answer is a repeated one.
+    `to` is E.164, None once the person was erased. `resource` is the provider's own description,
+    empty where the answer is a repeated one.
     """
 
     id: str
-    to: str
+    to: str | None
     status: DeliveryStatus
     provider_id: str | None
     segments: int
     resource: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sid(self) -> str | None:
+        """The provider's id under the name that scripts written for Twilio read."""
+        return self.provider_id
 
 
 class Outbox:
@@ -85,39 +91,48 @@ class Outbox:
         phones: PhoneReader,
         policy: Policy,
         clock: Clock,
+        sleep: barrier.Sleep = time.sleep,
     ) -> None:
         self._database = database
         self._provider = provider
         self._phones = phones
         self._policy = policy
         self._clock = clock
+        self._sleep = sleep
+        self._outcomes = Outcomes(database, clock, sleep)
 
     def through(self, carrier: Carrier) -> Self:
         """The same way out, with another carrier of the messages."""
-        return type(self)(self._database, carrier, self._phones, self._policy, self._clock)
+        return type(self)(
+            self._database, carrier, self._phones, self._policy, self._clock, self._sleep
+        )
 
     def send(self, draft: Draft) -> Receipt:
         """Send one message, if its number may get it now.
 
-        Raises InvalidNumberError, NotSentError (with the gate's reason), ProviderError (the
-        provider did not take it), IdempotencyConflictError, StorageUnavailableError.
+        Raises InvalidNumberError, NotSentError (the gate or the provider knows of an opt-out),
+        ProviderError (the provider did not take it), ProviderOutcomeUnknownError (it may have),
+        IdempotencyConflictError, StorageUnavailableError (it was not sent).
         """
         phone = self._phones.parse(draft.to)
         claimed, body = self._claim(draft, phone)
         if body is None:
-            return _repeated(claimed, phone)
+            return self._first_answer(claimed, phone)
         if claimed.reason is not None:
             raise NotSentError(Reason(claimed.reason))
         message = OutgoingMessage(phone, body or None, draft.sender, draft.options)
         return self._hand_over(claimed, message)
 
-    def status(self, message_id: str) -> Receipt:
-        """What became of a message. Raises NotFoundError."""
+    def status(self, message_id: str, program: str | None = None) -> Receipt:
+        """What became of a message, of any program or of this one. Raises NotFoundError."""
         query = sa.select(_Row, models.Subscriber.number).join(
             models.Subscriber, models.Subscriber.fingerprint == _Row.fingerprint
         )
+        query = query.where(_Row.id == message_id)
+        if program is not None:
+            query = query.where(_Row.program == program)
         with self._database.read() as connection:
-            row = connection.execute(query.where(_Row.id == message_id)).first()
+            row = connection.execute(query).first()
         if row is None:
             raise NotFoundError("there is no message with this id")
         return Receipt(
@@ -135,6 +150,8 @@ class Outbox:
             scope = Scope(draft.program, draft.purpose)
             person = phone.fingerprint
             reason = refusals(connection, [person], scope, self._policy, now).get(person)
+            if reason is Reason.UNKNOWN_PROGRAM:
+                raise NotSentError(reason)  # a caller's slip, nothing to keep of this number
             body = draft.body or ""
             if reason is None and draft.purpose is Purpose.MARKETING:
                 body = self._with_way_out(connection, draft, phone)
@@ -180,69 +197,50 @@ class Outbox:
         query = sa.select(_Row).where(
             _Row.requester == row["requester"], _Row.idempotency_key == row["idempotency_key"]
         )
-        first = connection.execute(query).one()
-        if first.content_digest != row["content_digest"]:
+        first = connection.execute(query).first()
+        if first is None or first.content_digest != row["content_digest"]:
             raise IdempotencyConflictError(
                 "this idempotency_key was used for a different message: use a new key"
             )
         return first
 
+    def _first_answer(self, first: Any, phone: Phone) -> Receipt:
+        """What the first call with this idempotency key was told, once it has been told it."""
+        barrier.wait_for(self._database, [first.id], self._sleep)
+        with self._database.read() as connection:
+            settled = connection.execute(sa.select(_Row).where(_Row.id == first.id)).one()
+        return _repeated(settled, phone)
+
     def _hand_over(self, claimed: Any, message: OutgoingMessage) -> Receipt:
-        # No transaction is open here: a slow provider must not hold a number's lock, and what a
-        # STOP waits for is this row's status, not a connection.
-        if self._clock() - claimed.created_at > CLAIM_LIFETIME:
-            error = ProviderError("not sent in time; send it again", permanent=False)
-            self._record_failure(claimed, message.to, error)
-            raise error
         try:
-            accepted = self._provider.send(message)
+            accepted = self._carry(claimed, message)
         except ProviderError as error:
-            self._record_failure(claimed, message.to, error)
+            self._outcomes.record_failure(claimed, error)
+            if isinstance(error, ProviderOptedOutError):
+                raise NotSentError(Reason.SUPPRESSED) from error
             raise
-        receipt = Receipt(
+        status = self._outcomes.record_acceptance(claimed, accepted)
+        return Receipt(
             claimed.id,
             message.to.e164,
-            accepted.status,
+            status,
             accepted.provider_message_id,
             claimed.segments,
             accepted.resource,
         )
-        with self._database.write() as connection:
-            now = self._clock()
-            subscribers.lock(connection, message.to, now)
-            _update(
-                connection,
-                claimed.id,
-                now,
-                status=accepted.status,
-                provider_message_id=accepted.provider_message_id,
-            )
-            status = delivery.apply_early_reports(
-                connection, self._provider.name, accepted.provider_message_id, now
-            )
-        return replace(receipt, status=status or receipt.status)
 
-    def _record_failure(self, claimed: Any, phone: Phone, error: ProviderError) -> None:
-        unknown = isinstance(error, ProviderOutcomeUnknownError)
-        status = DeliveryStatus.UNKNOWN if unknown else DeliveryStatus.FAILED
-        with self._database.write() as connection:
-            now = self._clock()
-            subscribers.lock(connection, phone, now)
-            _update(connection, claimed.id, now, status=status, error_code=error.code or None)
-            if isinstance(error, ProviderOptedOutError):
-                evidence = Evidence("provider", details={"message": claimed.id, "code": error.code})
-                consent.suppress(
-                    connection,
-                    phone.fingerprint,
-                    ALL_PROGRAMS,
-                    consent.PROVIDER_OPT_OUT,
-                    evidence,
-                    now,
-                )
-
-
-def _update(connection: Connection, message_id: str, now: datetime, **values: Any) -> None:
-    connection.execute(_UPDATE, {"message": message_id, "updated_at": now, **values})
+    def _carry(self, claimed: Any, message: OutgoingMessage) -> Acceptance:
+        """Hand the message over; whatever goes wrong becomes a ProviderError."""
+        # No transaction is open here: a slow provider must not hold a number's lock, and what a
+        # STOP waits for is this row's status, not a connection.
+        if self._clock() - claimed.created_at > CLAIM_LIFETIME:
+            raise ProviderError("not sent in time; send it again", permanent=False)
+        try:
+            return self._provider.send(message)
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise ProviderOutcomeUnknownError("the provider failed in an unforeseen way") from error
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:
@@ -253,7 +251,11 @@ def _repeated(first: Any, phone: Phone) -> Receipt:
         raise ProviderError(
             "the provider did not take this message the first time",
             code=first.error_code or 0,
-            permanent=True,
+            permanent=first.idempotency_key is not None,
+        )
+    if first.status in {DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN}:
+        raise ProviderOutcomeUnknownError(
+            "it is not known whether the provider took this message the first time"
         )
     status = DeliveryStatus(first.status)
     return Receipt(first.id, phone.e164, status, first.provider_message_id, first.segments)

@@ -115,3 +115,17 @@ class WebhookDoor(Protocol):
     def answer(self, message: InboundMessage, reply: str | None) -> str:
         """The webhook's answer, as XML: one message to the person, or none."""
         ...
+
+
+class SimulatedNetwork(Protocol):
+    """The far end of a provider that simulates: its handsets, and the door for their texts."""
+
+    door: WebhookDoor
+
+    def deliver(self, number: str) -> Sequence[DeliveryReport]:
+        """A handset is on: what waits for it arrives. The reports that the network then gives."""
+        ...
+
+    def conversation(self, number: str, limit: int = 100) -> Sequence[Any]:
+        """The newest messages on one handset, the oldest first: rows of SimulatorMessage."""
+        ...

@@ -1,8 +1,11 @@
 """Possible opt-outs: texts that a person must read before marketing goes on to that number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -57,14 +60,19 @@ def hold(
 
 
 def close(
-    connection: Connection, fingerprint: bytes, verdict: Verdict, by: str, at: datetime
+    connection: Connection, fingerprint: bytes, verdict: Verdict, evidence: Evidence, at: datetime
 ) -> None:
-    """The person's own later words settle what was unclear in the earlier ones."""
+    """The person's own later words settle what was unclear in the earlier ones.
+
+    An opt-out has its own entry in the ledger; that a hold was dismissed is written here.
+    """
     connection.execute(
         sa.update(ReviewHold)
         .where(ReviewHold.fingerprint == fingerprint, _OPEN)
-        .values(decided_at=at, decision=verdict, decided_by=by)
+        .values(decided_at=at, decision=verdict, decided_by="the person")
     )
+    if verdict is Verdict.DISMISS:
+        consent.record(connection, Act.HOLD_DISMISSED, fingerprint, ALL_PROGRAMS, evidence, at)
 
 
 class ReviewQueue:
@@ -75,12 +83,12 @@ class ReviewQueue:
         self._clock = clock
 
     def waiting(self, limit: int = 100) -> list[PossibleOptOut]:
-        """The texts that wait, newest first."""
+        """The texts that wait, newest first; not those whose time has passed."""
         query = (
             sa.select(ReviewHold, InboundMessage.body, InboundMessage.rule, Subscriber.number)
             .join(InboundMessage, InboundMessage.id == ReviewHold.inbound_message_id)
             .join(Subscriber, Subscriber.fingerprint == ReviewHold.fingerprint)
-            .where(_OPEN)
+            .where(_OPEN, ReviewHold.due_at > self._clock())
             .order_by(ReviewHold.opened_at.desc(), ReviewHold.inbound_message_id.desc())
             .limit(limit)
         )
@@ -98,10 +106,22 @@ class ReviewQueue:
             for row in rows
         ]
 
-    def decide(self, hold_id: int, verdict: Verdict, by: str, door: str) -> None:
-        """Settle one text. Raises NotFoundError if it does not wait (any more)."""
+    def decide(
+        self,
+        hold_id: int,
+        verdict: Verdict,
+        by: str,
+        door: str,
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Settle one text. Raises NotFoundError if it does not wait (any more).
+
+        What nobody decided in time is an opt-out, which only lifting with evidence ends.
+        """
+        self.settle_overdue()
+        evidence = Evidence(door, details={**details, "by": by})
         with self._database.write() as connection:
-            self._settle(connection, hold_id, verdict, Evidence(door, details={"by": by}), by)
+            self._settle(connection, hold_id, verdict, evidence, by)
 
     def settle_overdue(self) -> int:
         """Turn the holds that nobody decided in time into opt-outs; how many there were."""

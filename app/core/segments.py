@@ -1,7 +1,11 @@
-"""How many parts a text is sent, and paid, as. Source: 3GPP TS 23.038 (GSM 7-bit alphabet)."""
+"""How many parts a text is sent, and paid, as.
 
+Sources: 3GPP TS 23.038 (the GSM 7-bit alphabet), TS 23.040 9.2.3.24.1 (a character is never split
+between two parts).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -10,6 +14,7 @@ _BASIC = frozenset(
 _EXTENDED = frozenset("\f^{}\\[~]|€")  # each takes two places
 
 _GSM7_SINGLE, _GSM7_PART = 160, 153
+_LAST_OF_ONE_UNIT = 0xFFFF  # what comes after it is a surrogate pair
 _UCS2_SINGLE, _UCS2_PART = 70, 67
 
 
@@ -25,11 +30,18 @@ class Segments:
 def count_segments(text: str) -> Segments:
     """Count as the networks do: one character outside the GSM alphabet makes it all UCS-2."""
     if all(c in _BASIC or c in _EXTENDED for c in text):
-        units = len(text) + sum(c in _EXTENDED for c in text)
-        return Segments("GSM-7", units, _parts(units, _GSM7_SINGLE, _GSM7_PART))
-    units = len(text.encode("utf-16-be", "surrogatepass")) // 2
-    return Segments("UCS-2", units, _parts(units, _UCS2_SINGLE, _UCS2_PART))
+        widths = [1 + (c in _EXTENDED) for c in text]
+        return Segments("GSM-7", sum(widths), _parts(widths, _GSM7_SINGLE, _GSM7_PART))
+    widths = [1 + (ord(c) > _LAST_OF_ONE_UNIT) for c in text]
+    return Segments("UCS-2", sum(widths), _parts(widths, _UCS2_SINGLE, _UCS2_PART))
 
 
-def _parts(units: int, single: int, part: int) -> int:
-    return 1 if units <= single else ceil(units / part)
+def _parts(widths: Sequence[int], single: int, part: int) -> int:
+    if sum(widths) <= single:
+        return 1
+    parts, free = 1, part
+    for width in widths:
+        if width > free:
+            parts, free = parts + 1, part
+        free -= width
+    return parts

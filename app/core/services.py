@@ -8,10 +8,14 @@ from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
+from app.core.dossier import Dossiers
 from app.core.gate import Gate
+from app.core.history import Histories
 from app.core.inbound import Inbox
+from app.core.ledger import Ledger
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
+from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
 from app.core.programs import Programs
@@ -31,12 +35,16 @@ class Services:
     gate: Gate
     inbox: Inbox
     outbox: Outbox
+    outcomes: Outcomes
     programs: Programs
     opt_ins: OptIns
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
+    histories: Histories
     api_keys: ApiKeys
+    ledger: Ledger
+    dossiers: Dossiers
 
     @classmethod
     def build(
@@ -48,7 +56,7 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        outbox = Outbox(database, provider, phones, policy, clock)
+        outbox = Outbox(database, provider, phones, policy, clock, sleep)
         return cls(
             database=database,
             phones=phones,
@@ -57,10 +65,14 @@ class Services:
             gate=Gate(database, phones, policy, clock),
             inbox=Inbox(database, phones, policy, clock, sleep),
             outbox=outbox,
+            outcomes=Outcomes(database, clock, sleep),
             programs=Programs(database, policy, clock),
             opt_ins=OptIns(database, phones, policy, outbox, clock),
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
+            histories=Histories(database),
             api_keys=ApiKeys(database, clock),
+            ledger=Ledger(database, clock),
+            dossiers=Dossiers(database, phones, policy, clock),
         )

@@ -1,5 +1,6 @@
 """The subscriber's row, which is also the lock that puts one number's acts in order."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,16 +12,13 @@ from app.core.phone import Phone
 
 # Here and elsewhere: what runs for every message is built once, since SQLAlchemy takes longer to
 # build a statement than to run it.
-_ADD = insert(Subscriber)
-_LOCK = _ADD.on_conflict_do_update(
+_LOCK = insert(Subscriber).on_conflict_do_update(
     index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
 )
-_LOCK_FOR_HANDSET = _ADD.on_conflict_do_update(
-    index_elements=["fingerprint"],
-    set_={
-        "number": _ADD.excluded.number,
-        "language": sa.func.coalesce(_ADD.excluded.language, Subscriber.language),
-    },
+_LOCK_KNOWN = (
+    sa.update(Subscriber)
+    .where(Subscriber.fingerprint == sa.bindparam("person"))
+    .values(first_seen_at=Subscriber.first_seen_at)
 )
 
 
@@ -34,29 +32,31 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     connection.execute(_LOCK, row)
 
 
-def lock_for_handset(
-    connection: Connection, phone: Phone, language: str | None, at: datetime
-) -> None:
-    """As `lock`, for a message from the handset itself: an erased number becomes known again.
+def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
+    """As `lock`, for many at once, in the one order that keeps two batches from a deadlock."""
+    numbers = {phone.fingerprint: phone.e164 for phone in phones}
+    rows = [
+        {"fingerprint": fingerprint, "number": numbers[fingerprint], "first_seen_at": at}
+        for fingerprint in sorted(numbers)
+    ]
+    # RETURNING makes it a few statements of many rows instead of one for each.
+    connection.execute(_LOCK.returning(Subscriber.fingerprint), rows)
 
-    `language`: the one the person wrote in, where the words told.
+
+def learn(connection: Connection, phone: Phone, language: str | None) -> None:
+    """The handset itself has texted: an erased number becomes known again, and its language.
+
+    `language`: the one the person wrote in, None where the words did not tell.
     """
-    row = {
-        "fingerprint": phone.fingerprint,
-        "number": phone.e164,
-        "language": language,
-        "first_seen_at": at,
-    }
-    connection.execute(_LOCK_FOR_HANDSET, row)
+    news = {"number": phone.e164} | ({"language": language} if language else {})
+    connection.execute(
+        sa.update(Subscriber).where(Subscriber.fingerprint == phone.fingerprint).values(news)
+    )
 
 
 def lock_known(connection: Connection, fingerprint: bytes) -> None:
     """As `lock`, where only the fingerprint is at hand; the row must exist."""
-    connection.execute(
-        sa.update(Subscriber)
-        .where(Subscriber.fingerprint == fingerprint)
-        .values(first_seen_at=Subscriber.first_seen_at)
-    )
+    connection.execute(_LOCK_KNOWN, {"person": fingerprint})
 
 
 def number_of(connection: Connection, fingerprint: bytes) -> str | None:

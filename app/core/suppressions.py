@@ -1,8 +1,7 @@
 """The suppression list as operators, scripts and imports see it: add, lift with evidence, page."""
 
 import base64
-import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,15 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import consent, subscribers
-from app.core.consent import Evidence
+from app.core.consent import Evidence, NewSuppression
 from app.core.database import Database
-from app.core.errors import InvalidInputError
+from app.core.errors import InvalidInputError, UnknownProgramError
 from app.core.gate import program_exists
 from app.core.models import ALL_PROGRAMS, Subscriber, Suppression
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock
 
 _MAX_PAGE = 1000
+_NOT_OURS = "this cursor is not one that a page gave you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,17 @@ class SuppressedNumber:
     reason: str
     since: datetime
     ledger_entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A number to be put on the list, and why. `since`: when it was on another one, if known."""
+
+    phone: Phone
+    program: str
+    reason: str
+    evidence: Evidence
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +67,27 @@ class SuppressionList:
             _require(connection, program)
             return self._add(connection, phone, program, reason, evidence)
 
-    def add_all(
-        self, phones: list[Phone], program: str, reason: str, evidence: Evidence
-    ) -> list[bool]:
-        """Suppress a batch in one transaction; for each whether it is new."""
-        # Locks are taken in one order everywhere, so that two batches can't wait for each other.
-        in_order = sorted(range(len(phones)), key=lambda i: phones[i].fingerprint)
-        added = [False] * len(phones)
+    def add_all(self, listed: Sequence[Listed]) -> int:
+        """Suppress a batch in one transaction; how many were new."""
+        if not listed:
+            return 0
+        now = self._clock()
+        wanted = [
+            NewSuppression(
+                each.phone.fingerprint, each.program, each.reason, each.evidence, each.since
+            )
+            for each in listed
+        ]
         with self._database.write() as connection:
+            for program in {each.program for each in listed}:
+                _require(connection, program)
+            subscribers.lock_all(connection, (each.phone for each in listed), now)
+            return consent.suppress_all(connection, wanted, now)
+
+    def require_program(self, program: str) -> None:
+        """Raises InvalidInputError where there is no such program (nor is it ALL_PROGRAMS)."""
+        with self._database.read() as connection:
             _require(connection, program)
-            for i in in_order:
-                added[i] = self._add(connection, phones[i], program, reason, evidence)
-        return added
 
     def lift(self, number: str, program: str, evidence: Evidence) -> bool:
         """Lift one suppression, on evidence. False if there was none."""
@@ -86,13 +106,18 @@ class SuppressionList:
             rows = connection.execute(_QUERY.where(Suppression.fingerprint == phone.fingerprint))
             return [_suppressed(row) for row in rows]
 
-    def page(self, cursor: str | None, limit: int) -> Page:
-        """A page in a fixed order. Raises InvalidInputError for a cursor that is not ours."""
+    def page(self, cursor: str | None, limit: int, program: str | None = None) -> Page:
+        """A page in a fixed order; of all, or only of what stops messages of one program.
+
+        Raises InvalidInputError for a cursor that is not ours.
+        """
         limit = min(max(limit, 1), _MAX_PAGE)
         query = _QUERY.order_by(Suppression.fingerprint, Suppression.program).limit(limit + 1)
         if cursor:
             place = sa.tuple_(Suppression.fingerprint, Suppression.program)
             query = query.where(place > sa.tuple_(*_decode(cursor)))
+        if program is not None:
+            query = query.where(Suppression.program.in_((program, ALL_PROGRAMS)))
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         more = len(rows) > limit
@@ -139,7 +164,7 @@ _QUERY = sa.select(
 
 def _require(connection: Connection, program: str) -> None:
     if program != ALL_PROGRAMS and not program_exists(connection, program):
-        raise InvalidInputError(f"there is no program {program[:40]!r}")
+        raise UnknownProgramError("there is no such program: leave it out to mean all of them")
 
 
 def _suppressed(row: Any) -> SuppressedNumber:
@@ -153,6 +178,9 @@ def _encode(row: Any) -> str:
 def _decode(cursor: str) -> tuple[bytes, str]:
     try:
         place = base64.b64decode(cursor, altchars=b"-_", validate=True)
-        return place[:32], place[32:].decode()
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInputError("this cursor is not one that a page gave you") from error
+        fingerprint, program = place[:32], place[32:].decode()
+    except ValueError as error:
+        raise InvalidInputError(_NOT_OURS) from error
+    if not program.isprintable() or not program:  # PostgreSQL can't even be asked for a NUL
+        raise InvalidInputError(_NOT_OURS)
+    return fingerprint, program

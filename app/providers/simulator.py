@@ -20,6 +20,7 @@ from app.core.provider import (
     DeliveryReport,
     InboundMessage,
     OutgoingMessage,
+    WebhookDoor,
     WebhookRequest,
 )
 from app.core.segments import count_segments
@@ -29,6 +30,10 @@ NAME = "simulator"
 SENDER = "+393399957505"  # the network's own number, for messages that name no sender
 
 _PAGE_SIZE, _MAX_PAGE_SIZE = 50, 1000  # Twilio's
+_LONGEST_NUMBER = 12  # digits: pages and rows stay within what a database counts to
+
+# As long as an address may be where it is stored: a number, a name of 11, an MG….
+_LONGEST_ADDRESS = 64
 
 
 class SimulatorProvider:
@@ -40,8 +45,12 @@ class SimulatorProvider:
         self._database = database
         self._account = account_sid
         self._clock = clock
+        self.door: WebhookDoor = SimulatorWebhooks(self)
 
     def send(self, message: OutgoingMessage) -> Acceptance:
+        if not _is_address(message.sender or SENDER):
+            text = "Invalid 'From' Phone Number/Caller ID"
+            raise ProviderError(text, code=21212, status=400, permanent=True)
         row = self._log(
             "outbound-api", message.sender or SENDER, message.to.e164, message.body or "", "queued"
         )
@@ -53,19 +62,26 @@ class SimulatorProvider:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
-            raise ProviderError("no such message", code=20404, status=404, permanent=True)
+            uri = f"/2010-04-01/Accounts/{self._account}/Messages/{provider_message_id}.json"
+            message = f"The requested resource {uri} was not found"
+            raise ProviderError(message, code=20404, status=404, permanent=True)
         return self._resource(row)
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
-        size = min(_whole(query, "PageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_PAGE_SIZE)
-        page = _whole(query, "Page", 0)
-        rows = self._search(query, page * size, size + 1)
+        size = min(_whole(query.get("PageSize")) or _PAGE_SIZE, _MAX_PAGE_SIZE)
+        page = _whole(query.get("Page"))
+        # Who walks the pages sees the log as it was at the first one, whatever comes meanwhile.
+        newest = _whole(query.get("PageToken", "").removeprefix("PA")) or self._newest()
+        rows = self._search(query, newest, page * size, size + 1)
         shown = rows[:size]
         path = f"/2010-04-01/Accounts/{self._account}/Messages.json?"
-        filters = {name: value for name, value in query.items() if name not in {"Page", "PageSize"}}
+        filters = {name: value for name, value in query.items() if not name.startswith("Page")}
 
         def address(number: int) -> str:
-            return path + urlencode({**filters, "PageSize": size, "Page": number})
+            place = {"PageSize": size, "Page": number} | (
+                {"PageToken": f"PA{newest}"} if number else {}
+            )
+            return path + urlencode(filters | place)
 
         return {
             "messages": [self._resource(row) for row in shown],
@@ -97,14 +113,13 @@ class SimulatorProvider:
 
     def deliver(self, number: str) -> list[DeliveryReport]:
         """The handset is on: what waits for it arrives. The reports that the network then gives."""
-        query = (
-            sa.update(SimulatorMessage)
-            .where(SimulatorMessage.recipient == number, SimulatorMessage.status == "queued")
-            .values(status="delivered")
-            .returning(SimulatorMessage.sid)
-        )
+        waiting = sa.and_(SimulatorMessage.recipient == number, SimulatorMessage.status == "queued")
+        with self._database.read() as connection:
+            if connection.execute(sa.select(SimulatorMessage.id).where(waiting)).first() is None:
+                return []  # a page that looks every second must not take the write lock for it
+        arrive = sa.update(SimulatorMessage).where(waiting).values(status="delivered")
         with self._database.write() as connection:
-            arrived = connection.execute(query).scalars().all()
+            arrived = connection.execute(arrive.returning(SimulatorMessage.sid)).scalars().all()
         return [DeliveryReport(NAME, sid, DeliveryStatus.DELIVERED, to=number) for sid in arrived]
 
     def conversation(self, number: str, limit: int = 100) -> list[Row[Any]]:
@@ -141,8 +156,18 @@ class SimulatorProvider:
             query = insert(SimulatorMessage).values(row).on_conflict_do_nothing()
             return connection.execute(query.returning(SimulatorMessage)).first()
 
-    def _search(self, query: Mapping[str, str], offset: int, limit: int) -> list[Row[Any]]:
-        found = sa.select(SimulatorMessage).order_by(SimulatorMessage.id.desc())
+    def _newest(self) -> int:
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.func.max(SimulatorMessage.id))).scalar() or 0
+
+    def _search(
+        self, query: Mapping[str, str], newest: int, offset: int, limit: int
+    ) -> list[Row[Any]]:
+        found = (
+            sa.select(SimulatorMessage)
+            .where(SimulatorMessage.id <= newest)
+            .order_by(SimulatorMessage.id.desc())
+        )
         if "To" in query:
             found = found.where(SimulatorMessage.recipient == query["To"])
         if "From" in query:
@@ -157,6 +182,7 @@ class SimulatorProvider:
         """https://www.twilio.com/docs/messaging/api/message-resource, field by field."""
         uri = f"/2010-04-01/Accounts/{self._account}/Messages/{row.sid}"
         when = format_datetime(row.created_at)
+        by_service = row.sender.startswith("MG")
         return {
             "account_sid": self._account,
             "api_version": "2010-04-01",
@@ -167,8 +193,8 @@ class SimulatorProvider:
             "direction": row.direction,
             "error_code": None,
             "error_message": None,
-            "from": row.sender,
-            "messaging_service_sid": row.sender if row.sender.startswith("MG") else None,
+            "from": None if by_service else row.sender,
+            "messaging_service_sid": row.sender if by_service else None,
             "num_media": "0",
             "num_segments": str(count_segments(row.body).count),
             "price": None,
@@ -181,9 +207,18 @@ class SimulatorProvider:
         }
 
 
-_DAY = timedelta(days=1)
+def _is_address(text: str) -> bool:
+    return len(text) <= _LONGEST_ADDRESS and text.isprintable()
+
+
+def _on_day(sent: Any, moment: datetime) -> Any:
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return sa.and_(sent >= day, sent < day + timedelta(days=1))
+
+
+# In UTC: that day; up to that moment; from that moment on. A bare date is its midnight.
 _DATE_FILTERS: dict[str, Callable[[Any, datetime], Any]] = {
-    "DateSent": lambda sent, day: sa.and_(sent >= day, sent < day + _DAY),
+    "DateSent": _on_day,
     "DateSent<": lambda sent, moment: sent <= moment,
     "DateSent>": lambda sent, moment: sent >= moment,
 }
@@ -192,15 +227,20 @@ _DATE_FILTERS: dict[str, Callable[[Any, datetime], Any]] = {
 def _moment(value: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        moment = datetime.min.replace(tzinfo=UTC)
+    if not 1970 <= moment.year < 9999:  # noqa: PLR2004 - the last year has no next day
         message = "DateSent must be a date, as 2026-11-24"
-        raise ProviderError(message, code=20001, status=400, permanent=True) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise ProviderError(message, code=20001, status=400, permanent=True)
+    return moment
 
 
-def _whole(query: Mapping[str, str], name: str, default: int) -> int:
-    value = query.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else default  # noqa: PLR2004
+def _whole(value: str | None) -> int:
+    """A number of a query; what is none counts as not given."""
+    if value and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+        return int(value)
+    return 0
 
 
 class SimulatorWebhooks:
@@ -220,8 +260,9 @@ class SimulatorWebhooks:
         if missing:
             raise InvalidInputError(f"{' and '.join(missing)} missing: needed are from, to, body")
         message_id = str(fields.get("id", "")) or "SM" + secrets.token_hex(16)
-        if len(message_id) > 64:  # noqa: PLR2004 - what is stored
-            raise InvalidInputError("id is too long: at most 64 characters")
+        addresses = (message_id, str(fields["from"]), str(fields.get("to", "")) or SENDER)
+        if not all(map(_is_address, addresses)):
+            raise InvalidInputError("id, from and to have at most 64 readable characters")
         message = InboundMessage(
             provider=NAME,
             provider_message_id=message_id,

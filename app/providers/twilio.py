@@ -4,11 +4,14 @@ https://www.twilio.com/docs/messaging
 """
 
 import json
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
 from twilio.http import HttpClient
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
@@ -24,6 +27,7 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
 )
 from app.core.models import DeliveryStatus
+from app.core.phone import mask_numbers
 from app.core.provider import (
     Acceptance,
     DeliveryReport,
@@ -52,28 +56,20 @@ _STATUSES = {
 
 # The words to which Twilio itself replies on numbers with its default filtering: the whole text,
 # in any case. https://help.twilio.com/articles/223134027
-_ANSWERED_WORDS = frozenset(
-    [
-        "STOP",
-        "STOPALL",
-        "UNSUBSCRIBE",
-        "CANCEL",
-        "END",
-        "QUIT",
-        "REVOKE",
-        "OPTOUT",
-        "START",
-        "YES",
-        "UNSTOP",
-        "HELP",
-        "INFO",
-    ]
-)
+_ANSWERED_WORDS = {
+    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT",
+    "START", "YES", "UNSTOP", "HELP", "INFO",
+}  # fmt: skip
 
 _CHANNELS = ("whatsapp:", "rcs:", "messenger:")
 
 # Seconds to connect and to wait for an answer: a claim that hangs holds up a STOP's answer.
-_TIMEOUT = (3.05, 10.0)
+TIMEOUT = (3.05, 10.0)
+
+_KEPT_CONNECTIONS = 32  # at least one for each thread that sends
+
+# As long as an id may be where it is stored; Twilio's own have 34 characters.
+_LONGEST_ID = 64
 
 
 class TwilioProvider:
@@ -89,8 +85,9 @@ class TwilioProvider:
         status_callback: str | None = None,
         http_client: HttpClient | None = None,
     ) -> None:
-        transport = http_client or TwilioHttpClient(timeout=_TIMEOUT)
-        self._client = Client(account_sid, auth_token, http_client=transport)
+        self._client = Client(account_sid, auth_token, http_client=http_client or make_transport())
+        # The library would bend the address to TWILIO_REGION and TWILIO_EDGE.
+        self._client.region = self._client.edge = None
         self._messages = f"{base_url}/2010-04-01/Accounts/{account_sid}/Messages"
         self._status_callback = status_callback
 
@@ -107,6 +104,15 @@ class TwilioProvider:
         return exchange(lambda: self._client.request(method, self._messages + path, data=data))
 
 
+def make_transport() -> HttpClient:
+    """Connections are kept alive for all threads, and every request has its timeouts."""
+    transport = TwilioHttpClient()
+    transport.timeout = TIMEOUT  # the constructor takes a single number, requests takes two
+    for scheme in ("https://", "http://"):
+        transport.session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS))
+    return transport
+
+
 def form(message: OutgoingMessage, status_callback: str | None = None) -> dict[str, Any]:
     """The message in the fields of Twilio's create request; repeated fields become lists."""
     fields: dict[str, Any] = {"To": message.to.e164}
@@ -115,30 +121,39 @@ def form(message: OutgoingMessage, status_callback: str | None = None) -> dict[s
     if message.sender is not None:
         is_service = message.sender.startswith("MG")
         fields["MessagingServiceSid" if is_service else "From"] = message.sender
+    options: dict[str, list[str]] = {}
     for name, value in message.options:
-        fields.setdefault(name, []).append(value)
-    if status_callback:
-        fields.setdefault("StatusCallback", status_callback)
-    return fields
+        options.setdefault(name, []).append(value)
+    callback = {"StatusCallback": status_callback} if status_callback else {}
+    return {**callback, **options, **fields}
 
 
-def exchange(call: Any) -> Response:
+def exchange(call: Callable[[], Response]) -> Response:
     """Make a request; translate what the network did to it.
 
-    Raises ProviderError where the request surely never arrived, ProviderOutcomeUnknownError where
-    it may have.
+    Raises ProviderError where the request surely never left, ProviderOutcomeUnknownError where it
+    may have.
     """
     try:
-        response: Response = call()
-    except requests.ConnectTimeout as error:
-        raise ProviderError("the provider can't be reached", permanent=False) from error
-    except requests.ConnectionError as error:
-        if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+        return call()
+    except requests.Timeout as error:
+        if isinstance(error, requests.ConnectTimeout):
+            raise ProviderError("the provider can't be reached", permanent=False) from error
+        raise ProviderOutcomeUnknownError("the provider did not answer in time") from error
+    except Exception as error:
+        # A script's own HTTP client may raise anything, and then nobody knows.
+        if _never_left(error):
             raise ProviderError("the provider can't be reached", permanent=False) from error
         raise ProviderOutcomeUnknownError("the connection to the provider broke") from error
-    except requests.RequestException as error:
-        raise ProviderOutcomeUnknownError("the provider did not answer in time") from error
-    return response
+
+
+def _never_left(error: Exception) -> bool:
+    if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+        return True  # an address or a header that can't be used
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        return isinstance(cause.args[0], ssl.SSLCertVerificationError)
+    return isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError)
 
 
 def accepted(response: Response) -> Acceptance:
@@ -149,7 +164,7 @@ def accepted(response: Response) -> Acceptance:
     """
     resource = _resource(response)
     sid = resource.get("sid")
-    if not isinstance(sid, str) or not sid:
+    if not isinstance(sid, str) or not 0 < len(sid) <= _LONGEST_ID:
         raise ProviderOutcomeUnknownError("the provider's answer names no message")
     status = _STATUSES.get(str(resource.get("status")), DeliveryStatus.QUEUED)
     return Acceptance(sid, status, resource)
@@ -170,7 +185,8 @@ def _resource(response: Response) -> Mapping[str, Any]:
 def _refusal(status: int, body: Mapping[str, Any] | None) -> ProviderError:
     code = (body or {}).get("code")
     code = code if isinstance(code, int) else status
-    message = str((body or {}).get("message") or f"the provider answered {status}")
+    # Twilio repeats the number in some of its texts.
+    message = mask_numbers(str((body or {}).get("message") or f"the provider answered {status}"))
     if code == OPTED_OUT:
         return ProviderOptedOutError(message, code=code, status=status)
     too_many = status == requests.codes.too_many_requests
@@ -215,7 +231,7 @@ class TwilioWebhooks:
         body = fields.get("Body", "")
         return InboundMessage(
             provider=NAME,
-            provider_message_id=_needed(fields, "MessageSid"),
+            provider_message_id=_message_id(fields),
             sender=_without_channel(_needed(fields, "From")),
             recipient=fields.get("To", ""),
             body=body,
@@ -229,7 +245,7 @@ class TwilioWebhooks:
         code = int(error_code) if error_code.isascii() and error_code.isdigit() else None
         return DeliveryReport(
             provider=NAME,
-            provider_message_id=_needed(fields, "MessageSid"),
+            provider_message_id=_message_id(fields),
             status=_STATUSES.get(status.lower(), DeliveryStatus.UNKNOWN),
             to=_without_channel(fields.get("To", "")) or None,
             error_code=code if code is not None and code < 2**31 else None,
@@ -251,12 +267,17 @@ def twiml(reply: str | None) -> str:
     return str(response)
 
 
+def _message_id(fields: Mapping[str, str]) -> str:
+    message_id = _needed(fields, "MessageSid")
+    if len(message_id) > _LONGEST_ID or not (message_id.isascii() and message_id.isalnum()):
+        raise InvalidInputError("MessageSid is not an id of Twilio's")
+    return message_id
+
+
 def _needed(fields: Mapping[str, str], name: str) -> str:
     value = fields.get(name, "").strip()
     if not value:
         raise InvalidInputError(f"{name} is missing")
-    if len(value) > 64:  # noqa: PLR2004 - what is stored; Twilio's own have 34
-        raise InvalidInputError(f"{name} is too long")
     return value
 
 

@@ -5,24 +5,52 @@ from collections.abc import Iterable
 from flask import Flask
 
 from app.config import Settings
-from app.core.provider import WebhookDoor
+from app.core.provider import SimulatedNetwork, WebhookDoor
 from app.core.services import Services
-from app.web import errors, health, logs, webhooks
+from app.web import (
+    api,
+    assets,
+    docs,
+    errors,
+    headers,
+    health,
+    logs,
+    simulator,
+    twilio_api,
+    webhooks,
+)
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
 
 
-def create_app(settings: Settings, services: Services, doors: Iterable[WebhookDoor]) -> Flask:
-    """Every blueprint brings its own guard, attached to the whole of it."""
+def create_app(
+    settings: Settings,
+    services: Services,
+    doors: Iterable[WebhookDoor],
+    network: SimulatedNetwork | None = None,
+) -> Flask:
+    """Every blueprint brings its own guard, attached to the whole of it.
+
+    `network`: what is behind the page /simulator, which without it does not exist.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_REQUEST_BYTES
     app.config["MAX_FORM_PARTS"] = 200
     logs.attach(app)
+    headers.attach(app)
     errors.attach(app)
+    assets.attach(app)
     app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(twilio_api.blueprint(services, settings))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
+    table = api.routes(services)
+    app.register_blueprint(api.blueprint(table, services))
+    app.register_blueprint(docs.blueprint(table, settings.public_url))
+    if network is not None:
+        app.register_blueprint(webhooks.blueprint(network.door, services))
+        app.register_blueprint(simulator.blueprint(network, services))
     return app

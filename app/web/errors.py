@@ -17,6 +17,7 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
     StorageUnavailableError,
 )
+from app.twilio_messages import API_ROOT, bare_error, error_from
 from app.web.logs import log
 
 # An error's status; the first kind that fits counts.
@@ -44,12 +45,12 @@ def status_of(error: GatewayError) -> int:
 
 
 def _known(error: GatewayError) -> Response:
-    status = status_of(error)
-    if status >= 500:  # noqa: PLR2004
+    response = _render(status_of(error), str(error), error)
+    if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
-        log.warning("refused", error=str(error), status=status, route=_route())
-    return _render(status, str(error), error)
+        log.warning("refused", error=str(error), status=response.status_code, route=_route())
+    return response
 
 
 def _http(error: HTTPException) -> Response:
@@ -68,21 +69,32 @@ def _unforeseen(error: Exception) -> Response:
 
 
 def _render(status: int, detail: str, error: Exception) -> Response:
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/simulator/")):
         return problem(status, detail, getattr(error, "reason", None))
+    if request.path.startswith(API_ROOT):
+        return _twilio(status, detail, error)
     return Response(f"{detail}\n", status=status, mimetype="text/plain")
 
 
 def problem(status: int, detail: str, reason: str | None = None, **more: Any) -> Response:
-    """RFC 9457."""
+    """RFC 9457; `more` are members of its own, left out where None."""
     title = HTTPStatus(status).phrase
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
-    body |= {"detail": detail, **more}
-    if reason is not None:
-        body["reason"] = reason
-    response = jsonify(body)
+    body |= {"detail": detail, "reason": reason, **more}
+    response = jsonify({name: value for name, value in body.items() if value is not None})
     response.status_code = status
     response.mimetype = "application/problem+json"
+    return response
+
+
+def _twilio(status: int, detail: str, error: Exception) -> Response:
+    """Twilio's own form, for whatever went wrong wherever on a path of its API."""
+    foreseen = error if isinstance(error, GatewayError) else bare_error(status, detail)
+    failure = error_from(foreseen)
+    response = jsonify(failure.body())
+    response.status_code = failure.status
+    if failure.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Twilio API"'
     return response
 
 

@@ -21,10 +21,21 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess  # noqa: E402 - see above
 
-from app.config import Settings  # noqa: E402 - see above
+from app.config import Settings, SettingsError  # noqa: E402 - see above
 from app.web import logs  # noqa: E402 - see above
 
-_settings = Settings.from_env()
+
+def _discard_counts() -> None:
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_OUR_METRICS):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+try:
+    _settings = Settings.from_env()
+except SettingsError as error:
+    _discard_counts()
+    raise SystemExit(str(error)) from error
 _simulated = _settings.sms_provider == "simulator"
 
 wsgi_app = "app:create_app()"
@@ -82,9 +93,8 @@ def child_exit(_: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Leave nothing behind, unless a newer gunicorn has taken over and counts there."""
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    if folder.name.startswith(_OUR_METRICS) and not server.reexec_pid:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not server.reexec_pid:
+        _discard_counts()
 
 
 def give_up_on_silent_clients(listeners: list[socket.socket]) -> None:

@@ -21,10 +21,7 @@ def blueprint(door: WebhookDoor, services: Services) -> Blueprint:
 
     @hooks.post("/inbound")
     def inbound() -> Response:
-        message = door.parse_inbound(_fields(door))
-        outcome = services.inbox.receive(message)
-        metrics.count_inbound(outcome)
-        return Response(door.answer(message, outcome.reply), mimetype="text/xml")
+        return Response(take_text(door, services, _fields(door)), mimetype="text/xml")
 
     @hooks.post("/status")
     def status() -> Response:
@@ -32,6 +29,14 @@ def blueprint(door: WebhookDoor, services: Services) -> Blueprint:
         return Response(status=204)
 
     return hooks
+
+
+def take_text(door: WebhookDoor, services: Services, fields: Mapping[str, Any]) -> str:
+    """The one way of a person's text through the house; the door's answer, as XML."""
+    message = door.parse_inbound(fields)
+    outcome = services.inbox.receive(message)
+    metrics.count_inbound(outcome)
+    return door.answer(message, outcome.reply)
 
 
 def _raw_path() -> str:

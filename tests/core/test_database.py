@@ -35,6 +35,9 @@ def add_entry(connection):
         door="webhook",
         text="STOP",
         evidence={"id": "SM1"},
+        salt=b"s" * 16,
+        person_digest=b"p" * 32,
+        text_digest=b"t" * 32,
     )
     return connection.execute(query.returning(LedgerEntry.id)).scalar_one()
 
@@ -224,6 +227,9 @@ def test_a_ledger_entry_can_not_be_deleted(database):
         {"fingerprint": b"\x02" * 32},
         {"text": None, "fingerprint": b"\x02" * 32},
         {"id": 99},
+        {"salt": b"x" * 16},
+        {"person_digest": b"x" * 32},
+        {"text_digest": b"x" * 32},
     ],
 )
 def test_a_ledger_entry_can_not_be_changed(database, change):
@@ -238,7 +244,8 @@ def test_erasure_blanks_the_person_and_keeps_the_fact(database):
     """The person can be taken out of a ledger entry, for good; the entry stays."""
     with database.write() as connection:
         add_entry(connection)
-        connection.execute(sa.update(LedgerEntry).values(text=None, fingerprint=None))
+        connection.execute(sa.update(LedgerEntry).values(text=None))
+        connection.execute(sa.update(LedgerEntry).values(fingerprint=None, salt=None))
     with database.read() as connection:
         entry = connection.execute(sa.select(LedgerEntry)).one()
     assert (entry.act, entry.at, entry.evidence) == ("opt_out", NOW, {"id": "SM1"})

@@ -13,7 +13,7 @@ from tests.databases import BRAND, FINGERPRINT_KEY
 
 
 def test_an_empty_database_becomes_usable(databases):
-    """After `migrate`, an empty database has the current schema and a first program with its text."""
+    """After `migrate`, an empty database has the schema of today and a first program."""
     url = databases.empty()
     migrate(url, FINGERPRINT_KEY, "Caffè")
     database = Database(url, FINGERPRINT_KEY)

@@ -8,6 +8,7 @@ from typing import Any
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     Path(os.environ["TEST_BEGUN"]).write_text("begun")
-    Path(os.environ["TEST_LET_GO"]).read_text()
+    with Path(os.environ["TEST_LET_GO"]).open("rb", buffering=0) as gate:
+        gate.read(1)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"finished"]

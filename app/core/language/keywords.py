@@ -12,16 +12,20 @@ from app.core.language.meaning import Intent
 from app.core.language.normalise import MARKS
 from app.core.language.tables import (
     AROUND,
+    BACK,
     CODE_WORDS,
     COURTESY,
     EVERYTHING,
     KEYWORDS,
+    NEGATIONS,
     POSSIBLE,
     PROGRAMS,
     Keyword,
     Phrase,
 )
 
+# With more unknown words than this a message is no keyword and what stands beside it.
+MOST_UNKNOWN = 4
 CODE_LENGTHS = range(4, 9)
 _CODE_HALVES = {(3, 3), (4, 4)}
 
@@ -35,6 +39,7 @@ class Role(Enum):
     PROGRAM = auto()
     CODE_WORD = auto()
     POSSIBLE = auto()
+    BACK = auto()
 
 
 Entry = Keyword | tuple[Role, str | None]
@@ -71,6 +76,7 @@ def _entries() -> Iterable[tuple[Phrase, Entry]]:
         (Role.PROGRAM, PROGRAMS),
         (Role.CODE_WORD, CODE_WORDS),
         (Role.POSSIBLE, POSSIBLE),
+        (Role.BACK, BACK),
     ):
         for phrase, language in phrases.items():
             yield phrase, (role, language)
@@ -86,7 +92,9 @@ class Cover:
     keywords: list[Keyword] = field(default_factory=list)
     roles: set[Role] = field(default_factory=set)
     languages: list[str] = field(default_factory=list)
+    around: set[str | None] = field(default_factory=set)
     topic: list[str] = field(default_factory=list)
+    negated: bool = False
     numbers: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -105,7 +113,7 @@ def cover(tokens: Phrase) -> Cover:
     words = tuple(token for token in tokens if token not in MARKS)
     found = Cover()
     start = 0
-    while start < len(words):
+    while start < len(words) and len(found.unknown) <= MOST_UNKNOWN:
         length, entries = LEXICON.at(words, start)
         _note(found, words[start : start + length], entries)
         start += length
@@ -119,9 +127,13 @@ def _note(found: Cover, phrase: Phrase, entries: list[Entry]) -> None:
     roles = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple)}
     keywords = [entry for entry in entries if isinstance(entry, Keyword)]
     # What is a keyword is nothing else beside it: "no", "sí" stand around STOP and answer alone.
+    if phrase in NEGATIONS:
+        found.negated = True
     found.roles.update(set() if keywords else roles)
     found.languages += [language for language in roles.values() if language]
     found.keywords += keywords
+    if Role.AROUND in roles and not keywords:
+        found.around.add(roles[Role.AROUND])
     if Role.PROGRAM in roles:
         found.topic += phrase
 

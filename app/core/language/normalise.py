@@ -28,7 +28,8 @@ _PLAIN = str.maketrans(_LOOK_ALIKES | _SMALL_CAPITALS | _OTHER_LETTERS | _QUOTES
 # What marks a letter that a wrong character set has lost, as in "pi\ufffd" and "d?sabonner".
 LOST = "\ufffd"
 
-_WORD = re.compile(rf"[^\W_{LOST}]*(?:{LOST}[^\W_]*)+|[^\W_]+(?:'[^\W_]+)*")
+# These are words by themselves: "nn scrivete +", "lose my #".
+_WORD = re.compile(rf"[^\W_{LOST}]*(?:{LOST}[^\W_]*)+|[^\W_]+(?:'[^\W_]+)*|(?<!\S)[+#](?!\S)")
 _LOST_INSIDE = re.compile(r"(?<=[a-zA-Z])\?(?=[a-z])")
 _LITERAL_ESCAPES = re.compile(r"\\[rnt]|%20|<[^<>]{1,30}>")
 # English contractions are one word (dont, im); elsewhere the apostrophe parts two (l appuntamento).
@@ -55,11 +56,13 @@ _MARK_OF = {
 class Words:
     """The words of a text in order, with the marks (of MARKS) that part its clauses.
 
-    `tokens` holds both, lower case and without accents; `shouted` the words in capitals.
+    `tokens` holds both, lower case and without accents; `shouted` the words in capitals, `named`
+    those that begin with one.
     """
 
     tokens: tuple[str, ...]
     shouted: frozenset[str]
+    named: frozenset[str]
 
 
 def plain(text: str) -> str:
@@ -106,6 +109,7 @@ def words_of(text: str) -> Words:
     """Part a plain text into words and marks."""
     tokens: list[str] = []
     shouted: set[str] = set()
+    named: set[str] = set()
     end = 0
     for found in _WORD.finditer(text):
         if tokens and (mark := _mark(text[end : found.start()])):
@@ -113,11 +117,12 @@ def words_of(text: str) -> Words:
         end = found.end()
         parts = _parts(found[0])
         tokens += parts
-        if found[0].isupper():
-            shouted.update(parts)
+        if found[0][0].isupper():
+            named.update(parts)
+            shouted.update(parts if found[0].isupper() else ())
     if tokens and (mark := _mark(text[end:].rstrip())):
         tokens.append(mark)
-    return Words(tuple(tokens), frozenset(shouted))
+    return Words(tuple(tokens), frozenset(shouted), frozenset(named))
 
 
 def _parts(word: str) -> list[str]:
@@ -134,9 +139,9 @@ def _mark(gap: str) -> str:
     """Return the strongest mark between two words, or nothing."""
     if gap in {" ", "", "-"}:
         return ""
-    if "\n" in gap:
+    if "\n" in gap or " - " in gap or " -- " in gap:
         return "\n"
     if "?" in gap:
         return "?"
     found = {_MARK_OF.get(char, "") for char in gap}
-    return "." if "." in found else "," if "," in found or " - " in gap else ""
+    return "." if "." in found else "," if "," in found else ""

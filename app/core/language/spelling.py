@@ -7,7 +7,7 @@ out, where the plain form is known; and one slip in a long word that the tables 
 import re
 
 from app.core.language.normalise import LOST, MARKS
-from app.core.language.tables import FUZZY, NEVER_FUZZY, TYPOS
+from app.core.language.tables import FUZZY, LAST_LETTER_LOST, NEVER_FUZZY, TYPOS
 
 _RUN = re.compile(r"(.)\1+")
 _LONG_RUN = re.compile(r"(.)\1{2,}")
@@ -41,6 +41,7 @@ class Spelling:
             tokens = _joined_letters(tokens)
         if all(t in self._known or t in MARKS for t in tokens):
             return tokens
+        tokens = _with_last_letter(tokens)
         return tuple(word for token in tokens for word in self._meant(token))
 
     def _meant(self, token: str) -> tuple[str, ...]:
@@ -97,6 +98,19 @@ class Spelling:
             rest = token.replace(_STOP, "")
             return (token,) if rest or not stop else (_STOP,)
         return tuple(part for part in (head, _STOP, tail) if part)
+
+
+def _with_last_letter(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Read "pi? ricevere": a question mark that was an accented last letter."""
+    if "?" not in tokens[:-1]:
+        return tokens
+    kept: list[str] = []
+    for token, following in zip(tokens, (*tokens[1:], ""), strict=True):
+        if token == "?" and kept and following and kept[-1] in LAST_LETTER_LOST:
+            kept[-1] = LAST_LETTER_LOST[kept[-1]]
+        else:
+            kept.append(token)
+    return tuple(kept)
 
 
 def _joined_letters(tokens: tuple[str, ...]) -> tuple[str, ...]:

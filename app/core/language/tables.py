@@ -22,11 +22,18 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """One entry of the keyword tables. `everyday` words count only as the whole message."""
+    """One entry of the keyword tables.
+
+    `everyday` words count only as the whole message. `unmistakable` ones are a request wherever
+    they are a clause, `closing` ones where they are the last clause; the rest (cancel) need
+    words about messages beside them.
+    """
 
     intent: Intent
     language: str | None
     everyday: bool = False
+    unmistakable: bool = False
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,20 @@ _GRADES = {
 def _keywords() -> dict[Phrase, Keyword]:
     found: dict[Phrase, Keyword] = {}
     for table in TABLES:
+        unmistakable = set(table.phrases("keywords", "unmistakable"))
+        closing = set(table.phrases("keywords", "closing"))
         for key, (intent, everyday) in _GRADES.items():
             for phrase in table.phrases("keywords", key):
-                found.setdefault(phrase, Keyword(intent, table.language, everyday))
+                found.setdefault(
+                    phrase,
+                    Keyword(
+                        intent,
+                        table.language,
+                        everyday,
+                        unmistakable=phrase in unmistakable,
+                        closing=phrase in closing,
+                    ),
+                )
     return found
 
 
@@ -99,11 +117,18 @@ def _all_phrases(section: str, key: str = "words") -> dict[Phrase, str | None]:
 KEYWORDS = _keywords()
 POSSIBLE = _all_phrases("keywords", "possible")
 COURTESY = _all_phrases("courtesy")
+BACK = _all_phrases("keywords", "back")
+NEGATIONS = frozenset(
+    phrase for table in TABLES for phrase in table.phrases("courtesy", "negation")
+)
 AROUND = _all_phrases("courtesy", "around")
 EVERYTHING = _all_phrases("everything")
 PROGRAMS = _all_phrases("program")
 CODE_WORDS = _all_phrases("code")
 TYPOS = {typo: word for table in TABLES for typo, word in table.typos()}
+LAST_LETTER_LOST = {
+    word[:-1]: word for table in TABLES for word in table.words("spelling", "accented_end")
+}
 FUZZY = tuple(word for table in TABLES for word in table.words("fuzzy", "words"))
 NEVER_FUZZY = frozenset(word for table in TABLES for word in table.words("fuzzy", "never"))
 

@@ -48,8 +48,22 @@ def opt_out(words: Words, found: Cover) -> Meaning | None:
         if beside or "?" in words.tokens or found.numbers:
             return None
         return Meaning(Intent.OPT_OUT, "everyday_keyword", TABLES_VERSION, found.language())
+    if found.negated and not _contradicts(found):
+        return None
+    spoken = {k.language for k in outs}
+    if None not in spoken and found.around - spoken - {None}:
+        return None
     topic = " ".join([*found.topic, *found.numbers]) or None
     return Meaning(Intent.OPT_OUT, "keyword", TABLES_VERSION, found.language(), topic=topic)
+
+
+def _contradicts(found: Cover) -> bool:
+    """Whether both directions are asked: the safe reading of "START no STOP" is out."""
+    return Intent.OPT_IN in found.intents() or Role.BACK in found.roles or _is_stop_only(found)
+
+
+def _is_stop_only(found: Cover) -> bool:
+    return not found.around - {None} and all(k.language is None for k in found.keywords)
 
 
 def code(found: Cover) -> Meaning | None:

@@ -43,6 +43,7 @@ class Reply(StrEnum):
 def render(reply: Reply, language: str, brand: str, **facts: object) -> str:
     """Fill the text; a code's place stays empty, for app.core.optin.with_code.
 
+    It costs one GSM-7 segment, where brand and purpose are in that alphabet and not too long.
     Times are written as the language writes dates, doors (`door`) by their names.
     """
     table = _table(language)

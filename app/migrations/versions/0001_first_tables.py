@@ -52,11 +52,28 @@ def upgrade() -> None:
         sa.Column("door", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("person_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("text_digest", sa.LargeBinary(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
         "ix_ledger_entries_fingerprint", "ledger_entries", ["fingerprint"], unique=False
     )
+    op.create_table(
+        "ledger_seals",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first_id", RowNumber, nullable=False),
+        sa.Column("last_id", RowNumber, nullable=False),
+        sa.Column("ids", sa.LargeBinary(), nullable=False),
+        sa.Column("leaves", sa.LargeBinary(), nullable=False),
+        sa.Column("root", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("previous", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("sealed_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_index("ix_ledger_seals_last_id", "ledger_seals", ["last_id"], unique=False)
     op.create_table(
         "link_tokens",
         sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
@@ -284,7 +301,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("decided_at IS NULL"),
         sqlite_where=sa.text("decided_at IS NULL"),
     )
-    dialect = op.get_bind().dialect.name
-    kept = ("id", "at", "act", "program", "door", "evidence")
-    for statement in append_only_ddl(dialect, "ledger_entries", kept, ("fingerprint", "text")):
+    _keep("ledger_entries", may_blank=("fingerprint", "text", "salt"))
+    _keep("ledger_seals", may_blank=())
+
+
+def _keep(table: str, may_blank: tuple[str, ...]) -> None:
+    """From here on the table only grows."""
+    bind = op.get_bind()
+    columns = [column["name"] for column in sa.inspect(bind).get_columns(table)]
+    kept = tuple(column for column in columns if column not in may_blank)
+    for statement in append_only_ddl(bind.dialect.name, table, kept, may_blank):
         op.execute(statement)

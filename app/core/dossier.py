@@ -1,0 +1,284 @@
+"""All that is held about one number, with its evidence: for the person, or for an authority.
+
+The consent records follow ISO/IEC TS 27560:2023 (consent record information structure). Each
+ledger entry comes with the proof that ties it to the sealed ledger, so that the dossier can be
+verified without the database (`faults_in`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core import ledger, merkle
+from app.core.database import Database
+from app.core.models import (
+    Consent,
+    ConsentText,
+    InboundMessage,
+    LedgerEntry,
+    OptInRequest,
+    OutboundMessage,
+    ReviewHold,
+    Subscriber,
+    Suppression,
+)
+from app.core.phone import Phone, PhoneReader
+from app.core.policy import Clock, Policy
+from app.core.programs import Terms, terms_of
+
+FORMAT = "optout-dossier/1"
+
+Json = dict[str, Any]
+
+
+class Dossiers:
+    """Puts together what is held about a number; all of it, and nothing of anybody else."""
+
+    def __init__(
+        self, database: Database, phones: PhoneReader, policy: Policy, clock: Clock
+    ) -> None:
+        self._database = database
+        self._phones = phones
+        self._policy = policy
+        self._clock = clock
+
+    def export(self, number: str) -> Json:
+        """The dossier as JSON. Raises InvalidNumberError; an unknown number has an empty one."""
+        return self._of(self._phones.parse(number))
+
+    def export_known(self, fingerprint: bytes) -> Json:
+        """The same for the person behind a link."""
+        with self._database.read() as connection:
+            query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
+            number = connection.execute(query).scalar() or ""
+        return self._of(Phone(number, fingerprint))
+
+    def _of(self, phone: Phone) -> Json:
+        with self._database.read() as connection:
+            person = _Person(connection, phone.fingerprint, self._policy)
+            entries = person.rows(LedgerEntry, LedgerEntry.id)
+            proofs = ledger.proof_of(connection, [entry.id for entry in entries])
+            first = min((proof["seal"] for proof in proofs.values()), default=None)
+            return {
+                "format": FORMAT,
+                "standard": "ISO/IEC TS 27560:2023",
+                "generated_at": _written(self._clock()),
+                "number": phone.e164,
+                "known": bool(person.rows(Subscriber, Subscriber.first_seen_at)),
+                "consent_records": person.consent_records(),
+                "requests": person.requests(),
+                "suppressions": person.plain(Suppression, Suppression.since),
+                "messages_received": person.plain(InboundMessage, InboundMessage.received_at),
+                "messages_sent": person.plain(OutboundMessage, OutboundMessage.created_at),
+                "reviews": person.plain(ReviewHold, ReviewHold.opened_at),
+                "ledger": [_entry(entry, proofs.get(entry.id)) for entry in entries],
+                "seals": [] if first is None else ledger.chain(connection, first),
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Reads the rows of one fingerprint."""
+
+    connection: Connection
+    fingerprint: bytes
+    policy: Policy
+
+    def rows(self, table: type[Any], order: Any) -> Sequence[Any]:
+        query = sa.select(table).where(table.fingerprint == self.fingerprint).order_by(order)
+        return self.connection.execute(query).all()
+
+    def plain(self, table: type[Any], order: Any) -> list[Json]:
+        return [_plain(row) for row in self.rows(table, order)]
+
+    def requests(self) -> list[Json]:
+        return [
+            _plain(row) | {"text": self.text(row.program, row.text_version)}
+            for row in self.rows(OptInRequest, OptInRequest.created_at)
+        ]
+
+    def consent_records(self) -> list[Json]:
+        return [self._record(row) for row in self.rows(Consent, Consent.given_at)]
+
+    def text(self, program: str, version: int) -> str | None:
+        """The exact words that were shown."""
+        query = sa.select(ConsentText.text).where(
+            ConsentText.program == program, ConsentText.version == version
+        )
+        return self.connection.execute(query).scalar()
+
+    def _record(self, row: Any) -> Json:
+        terms = terms_of(self.connection, row.program, self.policy)
+        query = sa.select(OptInRequest).where(OptInRequest.id == row.request_id)
+        request = self.connection.execute(query).first()
+        state = "withdrawn" if row.withdrawn_at else "given"
+        return {
+            "header": {
+                "record_id": row.request_id,
+                "schema_version": "ISO/IEC TS 27560:2023",
+                "pii_principal_id": self.fingerprint.hex(),
+            },
+            "processing": self._processing(row, terms, request),
+            "events": _events(row, request, state),
+        }
+
+    def _processing(self, row: Any, terms: Terms, request: Any) -> Json:
+        return {
+            "privacy_notice": terms.notice_url,
+            "language": request.language if request else terms.language,
+            "consent_text": self.text(row.program, row.text_version),
+            "consent_text_version": row.text_version,
+            "collection_method": request.door if request else "import",
+            "collection_source": request.source if request else None,
+            "purposes": [
+                {
+                    "purpose": terms.purpose,
+                    "program": row.program,
+                    "lawful_basis": "consent (GDPR art. 6(1)(a); Codice privacy art. 130)",
+                    "pii_categories": ["telephone number"],
+                    "pii_controller": terms.brand,
+                    "channel": row.channel,
+                    "retention_period_days": terms.retention.days,
+                    "withdrawal_method": "reply STOP, or the link in the message",
+                }
+            ],
+        }
+
+
+def _events(row: Any, request: Any, state: str) -> list[Json]:
+    """The consent's life, in order: who did what, when."""
+    events = []
+    if request is not None:
+        events += [
+            ("requested", request.created_at, request.door),
+            ("code_sent", request.code_sent_at, request.code_message_id),
+            ("code_returned", request.confirmed_at, request.confirmed_by),
+        ]
+    events += [
+        ("given", row.given_at, None),
+        ("withdrawn", row.withdrawn_at, None),
+        ("expires", row.expires_at, None),
+    ]
+    return [
+        {
+            "event_type": kind,
+            "event_time": _written(at),
+            "event_state": state,
+            "consent_type": "expressed",
+            "reference": reference,
+        }
+        for kind, at, reference in events
+        if at is not None
+    ]
+
+
+def _entry(row: Any, proof: Json | None) -> Json:
+    """A ledger entry with all that its digest is made of."""
+    return {
+        "id": row.id,
+        "at": row.at.isoformat(timespec="microseconds"),
+        "act": row.act,
+        "program": row.program,
+        "door": row.door,
+        "text": row.text,
+        "evidence": row.evidence,
+        "fingerprint": row.fingerprint.hex(),
+        "salt": row.salt.hex() if row.salt else None,
+        "person_digest": row.person_digest.hex(),
+        "text_digest": row.text_digest.hex() if row.text_digest else None,
+        "proof": proof,
+    }
+
+
+def _plain(row: Any) -> Json:
+    """A row as JSON. Its fingerprint is the same everywhere and stands in the ledger's entries."""
+    skipped = {"fingerprint", "content_digest"}
+    columns = row._asdict()
+    return {name: _written(value) for name, value in columns.items() if name not in skipped}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def faults_in(dossier: Mapping[str, Any]) -> list[str]:
+    """What does not fit in a dossier, found without the database; empty where all is proven.
+
+    Compare the last seal's digest with one that was published or handed out earlier to know that
+    the ledger as a whole is the same.
+    """
+    try:
+        seals = {seal["number"]: seal for seal in dossier["seals"]}
+        faults = _broken_seals(dossier["seals"])
+        for entry in dossier["ledger"]:
+            faults += _broken_entry(entry, seals)
+    except (KeyError, TypeError, ValueError) as error:
+        return [f"this is not a whole dossier: {type(error).__name__}"]
+    return faults
+
+
+def _broken_seals(seals: Sequence[Mapping[str, Any]]) -> list[str]:
+    faults = []
+    previous = None
+    for seal in seals:
+        digest = ledger.seal_digest(
+            seal["number"],
+            bytes.fromhex(seal["previous"]),
+            bytes.fromhex(seal["root"]),
+            seal["first_id"],
+            seal["last_id"],
+            datetime.fromisoformat(seal["sealed_at"]),
+        )
+        if digest.hex() != seal["digest"] or previous not in {None, seal["previous"]}:
+            faults.append(f"seal {seal['number']} does not verify")
+        previous = seal["digest"]
+    return faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A ledger entry read back from a dossier, with the columns that its digest is made of."""
+
+    id: int
+    at: datetime
+    act: str
+    program: str
+    door: str
+    text: str | None
+    evidence: Json
+    fingerprint: bytes
+    salt: bytes | None
+    person_digest: bytes
+    text_digest: bytes | None
+
+
+def _broken_entry(entry: Mapping[str, Any], seals: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    proof = entry["proof"]
+    if proof is None:
+        return []  # younger than the last seal: nothing is claimed of it yet
+    shown = _Shown(
+        entry["id"],
+        datetime.fromisoformat(entry["at"]),
+        entry["act"],
+        entry["program"],
+        entry["door"],
+        entry["text"],
+        entry["evidence"],
+        bytes.fromhex(entry["fingerprint"]),
+        bytes.fromhex(entry["salt"]) if entry["salt"] else None,
+        bytes.fromhex(entry["person_digest"]),
+        bytes.fromhex(entry["text_digest"]) if entry["text_digest"] else None,
+    )
+    steps = [merkle.Step(bytes.fromhex(digest), side == "left") for digest, side in proof["path"]]
+    leaf = ledger.leaf_of(shown)
+    seal = seals.get(proof["seal"])
+    if seal is None or merkle.climb(leaf, steps).hex() != seal["root"]:
+        return [f"entry {shown.id} does not verify"]
+    fault = ledger.fault_of(shown, leaf)
+    return [f"entry {shown.id} {fault}"] if fault else []

@@ -1,0 +1,144 @@
+"""What is known of a number when its text comes in: one query, under the number's lock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.core import consent
+from app.core.language import Intent
+from app.core.models import (
+    ALL_PROGRAMS,
+    Consent,
+    DeliveryStatus,
+    InboundMessage,
+    OptInRequest,
+    OutboundMessage,
+    RequestStatus,
+    ReviewHold,
+    Subscriber,
+    Suppression,
+)
+from app.core.phone import Phone
+
+_HOUR = timedelta(hours=1)
+
+# Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
+# one confirmation); who does so another day is.
+_CONFIRMED_FOR = timedelta(hours=24)
+
+
+class Silence(StrEnum):
+    """Why a text got no answer."""
+
+    NOTHING_TO_SAY = "nothing_to_say"
+    ANSWERED_BY_PROVIDER = "answered_by_provider"
+    CONFIRMED_ALREADY = "confirmed_already"
+    TOO_MANY_REPLIES = "too_many_replies"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The number's state. What is False here can't become true while the lock is held.
+
+    `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
+    `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
+    request waits for its code. `claimed`: a message is being handed to the provider. `first`: what
+    a copy of this very text was answered.
+    """
+
+    number: str | None
+    language: str | None
+    opted_out: bool
+    consented: bool
+    held: bool
+    pending: bool
+    claimed: bool
+    confirmed_at: datetime | None
+    replies_in_last_hour: int
+    first: Mapping[str, Any] | None
+
+    def told_recently(self, now: datetime) -> bool:
+        """Whether the person has opted out already, and had it confirmed not long ago."""
+        confirmed = self.confirmed_at
+        return self.opted_out and confirmed is not None and now - confirmed < _CONFIRMED_FOR
+
+
+def known_of(
+    connection: Connection, phone: Phone, provider: str, provider_message_id: str, now: datetime
+) -> Known:
+    """Read it all. The subscriber's row must exist, and be locked."""
+    given = {
+        "person": phone.fingerprint,
+        "provider": provider,
+        "message_id": provider_message_id,
+        "hour_ago": now - _HOUR,
+    }
+    row = connection.execute(_QUERY, given).mappings().one()
+    state = {name: row[name] for name in Known.__slots__ if name != "first"}
+    return Known(**state, first=None if row["id"] is None else dict(row))
+
+
+def _query() -> sa.Select[Any]:
+    """Built once: it is asked at every text."""
+    person = sa.bindparam("person", type_=Subscriber.fingerprint.type)
+    mine = InboundMessage.__table__.alias()
+    replied = sa.and_(mine.c.fingerprint == person, mine.c.reply.is_not(None))
+    confirmed = sa.and_(
+        mine.c.fingerprint == person,
+        mine.c.meaning == _word(Intent.OPT_OUT),
+        sa.or_(mine.c.reply.is_not(None), mine.c.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
+    )
+    same = sa.and_(
+        InboundMessage.provider == sa.bindparam("provider"),
+        InboundMessage.provider_message_id == sa.bindparam("message_id"),
+    )
+    return (
+        sa.select(
+            Subscriber.number,
+            Subscriber.language,
+            _there_is(
+                Suppression,
+                person,
+                Suppression.program == ALL_PROGRAMS,
+                Suppression.reason == consent.OPT_OUT,
+            ).label("opted_out"),
+            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
+            _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
+            _there_is(
+                OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
+            ).label("pending"),
+            _there_is(
+                OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
+            ).label("claimed"),
+            sa.select(sa.func.max(mine.c.received_at))
+            .where(confirmed)
+            .scalar_subquery()
+            .label("confirmed_at"),
+            sa.select(sa.func.count())
+            .where(replied, mine.c.received_at > sa.bindparam("hour_ago"))
+            .scalar_subquery()
+            .label("replies_in_last_hour"),
+            *(InboundMessage.id, InboundMessage.meaning, InboundMessage.rule),
+            *(InboundMessage.tables_version, InboundMessage.language.label("said_in")),
+            *(InboundMessage.reply, InboundMessage.silence, InboundMessage.opt_in_request_id),
+        )
+        .outerjoin_from(Subscriber, InboundMessage, same)
+        .where(Subscriber.fingerprint == person)
+    )
+
+
+def _word(value: str) -> sa.ColumnClause[str]:
+    """As a part of the statement: an index on such rows alone is found only then."""
+    return sa.literal_column(f"'{value}'", sa.String)
+
+
+def _there_is(table: type[Any], person: Any, *which: Any) -> Any:
+    return sa.exists().where(table.fingerprint == person, *which)
+
+
+_QUERY = _query()

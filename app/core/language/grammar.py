@@ -1,0 +1,213 @@
+"""Phrases: a text becomes a string with one character a word, and the grammar is written over words.
+
+A language's file gives its word classes (`[words]`), named parts (`[parts]`) and its phrases. In a
+phrase, read left to right:
+
+    {send}   a word of that class, or the part of that name
+    mi       that very word
+    ~        up to five soft words: articles, courtesy, adverbs (class `soft`), commas among them
+    _        any one word
+    ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`) or the end
+    ^ $      the clause begins, ends, exactly here
+    ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
+
+Every repetition is bounded, so that a search takes time in proportion to the text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from app.core.language.normalise import MARKS
+from app.core.language.tables import Table, expanded
+
+_ELEMENT = re.compile(r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+")
+_PART = re.compile(r"\{([a-z_]+)\}")
+_OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
+_FIRST_CHARACTER = 0xE000
+_UNKNOWN = "x"
+_NUMBER = "0"
+_MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace(".", r"\.")
+# The sections of a language's file that hold phrases, in the order in which they are tried.
+NOT_MEANT, MEANT, UNCLEAR = "not_meant", "phrases", "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One phrase. A text without a word of each of the `needs` cannot hold it: no search then."""
+
+    rule: str
+    expression: re.Pattern[str]
+    needs: tuple[frozenset[str], ...]
+
+
+class Index:
+    """The patterns of a section, found by the rarest of their words that a text has."""
+
+    def __init__(self, patterns: Iterable[Pattern], common: frozenset[str]) -> None:
+        self._patterns = tuple(patterns)
+        self._always = [n for n, pattern in enumerate(self._patterns) if not pattern.needs]
+        self._by_character: dict[str, list[int]] = {}
+        for number, pattern in enumerate(self._patterns):
+            rarest = min(pattern.needs, key=lambda need: len(need & common), default=frozenset())
+            for character in rarest:
+                self._by_character.setdefault(character, []).append(number)
+
+    def candidates(self, present: frozenset[str]) -> Iterator[Pattern]:
+        """Yield, in their order, the patterns that a text with these characters could hold."""
+        numbers = set(self._always)
+        for character in present:
+            numbers.update(self._by_character.get(character, ()))
+        for number in sorted(numbers):
+            pattern = self._patterns[number]
+            if not any(need.isdisjoint(present) for need in pattern.needs):
+                yield pattern
+
+
+class Grammar:
+    """The phrases of one language, ready to be looked for."""
+
+    def __init__(self, table: Table) -> None:
+        self.language = table.language
+        self._parts: Mapping[str, str] = table.data.get("parts", {})
+        self._classes = {
+            name: expanded(written) for name, written in table.data.get("words", {}).items()
+        }
+        self._characters: dict[str, str] = {}
+        for words in self._classes.values():
+            for word in words:
+                self._character(word)
+        common = frozenset().union(*(self._class(name) for name in ("soft", "and", "not", "want")))
+        self._patterns = {
+            section: Index(self._compiled(table.data.get(section, {})), common)
+            for section in (NOT_MEANT, MEANT, UNCLEAR)
+        }
+        self._telling = frozenset(self._characters).difference(self._classes["soft"])
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """Every word that a phrase or a class names."""
+        return frozenset(self._characters)
+
+    def words(self, name: str) -> frozenset[str]:
+        """Return the words of a class; none where the language has no such class."""
+        return frozenset(self._classes.get(name, ()))
+
+    def concerns(self, tokens: frozenset[str]) -> int:
+        """Return how many of a text's words this language's phrases know; 0 without a telling one."""
+        if self._telling.isdisjoint(tokens):
+            return 0
+        return sum(token in self._characters for token in tokens)
+
+    def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """Yield the phrases found as (section, rule). What is explained away is not found again."""
+        text = "".join(self._encoded(token) for token in tokens)
+        present = frozenset(text)
+        for pattern in self._patterns[NOT_MEANT].candidates(present):
+            text, times = pattern.expression.subn(_blank, text)
+            if times:
+                yield NOT_MEANT, pattern.rule
+        for section in (MEANT, UNCLEAR):
+            for pattern in self._patterns[section].candidates(present):
+                if pattern.expression.search(text):
+                    yield section, pattern.rule
+                    break
+
+    def _encoded(self, token: str) -> str:
+        if token in MARKS:
+            return token
+        return self._characters.get(token) or (_NUMBER if token.isdecimal() else _UNKNOWN)
+
+    def _character(self, word: str) -> str:
+        new = chr(_FIRST_CHARACTER + len(self._characters))
+        return self._characters.setdefault(word, new)
+
+    def _compiled(self, rules: Mapping[str, str]) -> Iterator[Pattern]:
+        for rule, written in rules.items():
+            for line in _patterns(written):
+                phrase = _PART.sub(self._part, line)
+                expression = re.compile(_ELEMENT.sub(self._element, phrase))
+                yield Pattern(rule, expression, tuple(self._needs(phrase)))
+
+    def _part(self, found: re.Match[str]) -> str:
+        """Put a named part in place of its name; classes stay."""
+        part = self._parts.get(found[1])
+        return found[0] if part is None else f"({_PART.sub(self._part, part)})"
+
+    def _element(self, found: re.Match[str]) -> str:
+        if found["name"] or found["word"]:
+            return f"[{''.join(sorted(self._meant_by(found)))}]"
+        if sign := found["sign"]:
+            return self._sign(sign)
+        return "(?:" if found[0] == "(" else ""
+
+    def _meant_by(self, found: re.Match[str]) -> frozenset[str]:
+        """Return the characters of a class or of a word."""
+        if found["word"]:
+            return frozenset(self._character(found["word"]))
+        return self._class(found["name"])
+
+    def _class(self, name: str) -> frozenset[str]:
+        return frozenset(self._characters[word] for word in self._classes[name])
+
+    def _sign(self, sign: str) -> str:
+        soft, joining = "".join(sorted(self._class("soft"))), "".join(sorted(self._class("and")))
+        return {
+            "~": f"[{soft},]{{0,5}}",
+            "_": f"[^{_MARKS}]",
+            ";": f"(?=[{soft},]{{0,6}}(?:[{_MARKS}{joining}]|\\Z))",
+            "^": f"(?<![^{_MARKS}])",
+            "$": f"(?=[{_MARKS}]|\\Z)",
+        }[sign]
+
+    def _needs(self, phrase: str) -> Iterator[frozenset[str]]:
+        """Yield sets of characters of each of which the phrase cannot do without one."""
+        at = 0
+        while at < len(phrase):
+            end = _end_of_group(phrase, at) if phrase[at] == "(" else 0
+            element = _ELEMENT.match(phrase, at)
+            after = end or (element.end() if element else at + 1)
+            if not _OPTIONAL.match(phrase, after):
+                if end and not phrase.startswith("(?", at):
+                    yield from self._needs_of_one(phrase[at + 1 : end - 1])
+                elif element and (element["name"] or element["word"]):
+                    yield self._meant_by(element)
+            at = after
+
+    def _needs_of_one(self, group: str) -> Iterator[frozenset[str]]:
+        """Yield what a group needs whichever of its alternatives is there."""
+        each = [list(self._needs(alternative)) for alternative in _alternatives(group)]
+        if all(each):
+            yield frozenset().union(*(min(needs, key=len) for needs in each))
+
+
+def _blank(found: re.Match[str]) -> str:
+    return _UNKNOWN * len(found[0])
+
+
+def _end_of_group(phrase: str, start: int) -> int:
+    depth = 0
+    for at in range(start, len(phrase)):
+        depth += {"(": 1, ")": -1}.get(phrase[at], 0)
+        if depth == 0:
+            return at + 1
+    raise ValueError(f"a bracket is not closed in the phrase: {phrase}")
+
+
+def _alternatives(group: str) -> list[str]:
+    found = [""]
+    depth = 0
+    for char in group:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "|" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += char
+    return found
+
+
+def _patterns(written: str) -> Iterator[str]:
+    """Yield one pattern a line; a line that begins with `#` is a comment."""
+    for line in written.splitlines():
+        if line.strip() and not line.strip().startswith("#"):
+            yield line.strip()

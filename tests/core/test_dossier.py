@@ -1,0 +1,78 @@
+"""The dossier: all that is held about one number, proven, and nothing of anybody else."""
+
+import json
+
+import pytest
+
+from app.core import dossier
+from app.gateway import Gateway
+from tests.core.test_optin import NUMBER, Clock, Handset, code_in
+
+OTHER = "+393337654321"
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def gateway(settings, clock):
+    settings = settings.model_copy(update={"consent": "required"})
+    with Gateway(settings, clock=clock) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def exported(gateway, clock):
+    """Two people join, one leaves; the one's dossier, as it goes over the wire."""
+    for number in (NUMBER, OTHER):
+        handset = Handset(gateway, number)
+        handset.text(code_in(handset.text("START")))
+        gateway.messages.create(to=number, body=f"Saldi per {number}")
+    Handset(gateway, NUMBER).text("STOP")
+    clock.advance(minutes=5)
+    gateway.services.ledger.seal()
+    return json.loads(json.dumps(gateway.services.dossiers.export(NUMBER)))
+
+
+def test_the_dossier_proves_the_consent(exported):
+    """It holds the text that was shown, the door, and the code's round trip with its times."""
+    [record] = exported["consent_records"]
+
+    assert "Acconsento a ricevere da Demo" in record["processing"]["consent_text"]
+    assert record["processing"]["collection_method"] == "sms"
+    kinds = [event["event_type"] for event in record["events"]]
+    assert kinds[:4] == ["requested", "code_sent", "code_returned", "given"]
+    assert [entry["act"] for entry in exported["ledger"]][:3] == ["join", "code_sent", "consent"]
+
+
+def test_the_dossier_holds_nobody_else(exported):
+    """Nothing of another person is in it."""
+    text = json.dumps(exported)
+
+    assert OTHER not in text
+    assert NUMBER in text
+
+
+def test_the_dossier_verifies_without_the_database(exported):
+    """Every entry leads to a seal, and any change to an entry or a seal is found."""
+    assert dossier.faults_in(exported) == []
+    assert all(entry["proof"] for entry in exported["ledger"])
+    for change in ("act", "door", "text", "at"):
+        forged = json.loads(json.dumps(exported))
+        entry = next(entry for entry in forged["ledger"] if entry["text"])
+        entry[change] = "2020-01-01T00:00:00+00:00" if change == "at" else "forged"
+        assert dossier.faults_in(forged) != [], change
+    forged = json.loads(json.dumps(exported))
+    forged["seals"][0]["root"] = "00" * 32
+    assert dossier.faults_in(forged) != []
+    assert dossier.faults_in({"ledger": 7}) != []
+
+
+def test_a_number_never_seen_has_an_empty_dossier(gateway):
+    """To ask is answered for everybody; nothing is held about a stranger."""
+    exported = gateway.services.dossiers.export("+393330000000")
+
+    assert not exported["known"]
+    assert exported["ledger"] == exported["messages_received"] == []

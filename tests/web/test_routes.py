@@ -1,0 +1,112 @@
+"""Every address has its guard: a new one must be entered here before it can be served."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from tests.making import made_settings
+from tests.web.api.conftest import FakeProvider
+
+PUBLIC, SIGNED, BEARER, BASIC = "public", "signed", "bearer", "basic"
+SIMULATOR = "simulator only"  # there is nothing real behind it, so nobody need prove who they are
+
+ROUTES = {
+    "GET /healthz": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /metrics": PUBLIC,
+    "GET /openapi.json": PUBLIC,
+    "GET /docs": PUBLIC,
+    "GET /static/<asked>/<path:name>": PUBLIC,
+    "POST /webhooks/twilio/inbound": SIGNED,
+    "POST /webhooks/twilio/status": SIGNED,
+    "POST /api/v1/messages": BEARER,
+    "GET /api/v1/messages/<id>": BEARER,
+    "POST /api/v1/checks": BEARER,
+    "GET /api/v1/suppressions": BEARER,
+    "POST /api/v1/suppressions": BEARER,
+    "POST /api/v1/suppressions/lift": BEARER,
+    "GET /api/v1/reviews": BEARER,
+    "POST /api/v1/reviews/<id>": BEARER,
+    "POST /2010-04-01/Accounts/<account>/Messages.json": BASIC,
+    "GET /2010-04-01/Accounts/<account>/Messages.json": BASIC,
+    "GET /2010-04-01/Accounts/<account>/Messages/<sid>.json": BASIC,
+    "GET /": SIMULATOR,
+    "GET /simulator": SIMULATOR,
+    "POST /simulator/state": SIMULATOR,
+    "POST /simulator/text": SIMULATOR,
+    "POST /simulator/send": SIMULATOR,
+    "POST /webhooks/simulator/inbound": SIMULATOR,
+    "POST /webhooks/simulator/status": SIMULATOR,
+}
+# What a guard answers to whoever has proved nothing.
+REFUSALS = {SIGNED: 403, BEARER: 401, BASIC: 401}
+
+
+def served(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def with_guard(*guards: str) -> list[str]:
+    return [route for route, guard in ROUTES.items() if guard in guards]
+
+
+@pytest.fixture
+def app(database_url: str) -> Flask:
+    return create_app(made_settings(database_url=database_url))
+
+
+@pytest.fixture
+def twilio_app(database_url: str) -> Flask:
+    settings = made_settings(database_url=database_url, sms_provider="twilio")
+    return create_app(settings, FakeProvider())
+
+
+def test_every_route_is_in_the_table(app: Flask):
+    """What is served is exactly what the table lists: a new route is met by its guard's test."""
+    assert served(app) == set(ROUTES)
+
+
+def test_the_simulator_is_not_there_with_a_real_provider(twilio_app: Flask):
+    """With a real provider behind it, no unguarded door to people's telephones exists."""
+    assert served(twilio_app) == set(ROUTES) - set(with_guard(SIMULATOR))
+
+
+@pytest.mark.parametrize("method", ["as listed", "HEAD", "OPTIONS"])
+def test_who_proves_nothing_is_refused(twilio_app: Flask, method: str):
+    """Every guarded route, by every method it takes, refuses before it looks at anything."""
+    client = twilio_app.test_client()
+
+    for route in with_guard(*REFUSALS):
+        own, rule = route.split()
+        if method == "HEAD" and own != "GET":
+            continue
+        path = re.sub("<[^>]+>", "0" * 32, rule)
+        answer = client.open(path, method=own if method == "as listed" else method)
+        assert answer.status_code == REFUSALS[ROUTES[route]], (method, route)
+
+
+def test_every_blueprint_guards_the_whole_of_itself(app: Flask):
+    """A guard is the blueprint's, never one view's; a blueprint has one kind of guard or none."""
+    kinds: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        blueprint = rule.endpoint.partition(".")[0]
+        methods = rule.methods - {"HEAD", "OPTIONS"}
+        kinds.setdefault(blueprint, set()).update(ROUTES[f"{m} {rule.rule}"] for m in methods)
+
+    for blueprint, guards in kinds.items():
+        assert len(guards) == 1, blueprint
+        if guards & set(REFUSALS):
+            assert app.before_request_funcs.get(blueprint), blueprint
+
+
+def test_no_address_has_a_place_for_a_number(app: Flask):
+    """Addresses end in logs and histories: what varies in them is never a telephone number."""
+    varying = {name for rule in app.url_map.iter_rules() for name in rule.arguments}
+
+    assert varying <= {"id", "asked", "name", "account", "sid"}
