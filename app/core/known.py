@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from app.core import consent
 from app.core.language import Intent
@@ -86,12 +87,12 @@ def known_of(
 def _query() -> sa.Select[Any]:
     """Built once: it is asked at every text."""
     person = sa.bindparam("person", type_=Subscriber.fingerprint.type)
-    mine = InboundMessage.__table__.alias()
-    replied = sa.and_(mine.c.fingerprint == person, mine.c.reply.is_not(None))
+    mine = aliased(InboundMessage)
+    replied = sa.and_(mine.fingerprint == person, mine.reply.is_not(None))
     confirmed = sa.and_(
-        mine.c.fingerprint == person,
-        mine.c.meaning == _word(Intent.OPT_OUT),
-        sa.or_(mine.c.reply.is_not(None), mine.c.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
+        mine.fingerprint == person,
+        mine.meaning == _word(Intent.OPT_OUT),
+        sa.or_(mine.reply.is_not(None), mine.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
     )
     same = sa.and_(
         InboundMessage.provider == sa.bindparam("provider"),
@@ -115,12 +116,12 @@ def _query() -> sa.Select[Any]:
             _there_is(
                 OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
             ).label("claimed"),
-            sa.select(sa.func.max(mine.c.received_at))
+            sa.select(sa.func.max(mine.received_at))
             .where(confirmed)
             .scalar_subquery()
             .label("confirmed_at"),
             sa.select(sa.func.count())
-            .where(replied, mine.c.received_at > sa.bindparam("hour_ago"))
+            .where(replied, mine.received_at > sa.bindparam("hour_ago"))
             .scalar_subquery()
             .label("replies_in_last_hour"),
             *(InboundMessage.id, InboundMessage.meaning, InboundMessage.rule),

@@ -23,6 +23,7 @@ from app.core.models import (
 from app.core.phone import PhoneReader
 from app.core.policy import Policy
 from app.core.services import Services
+from app.core.suppressions import Listed
 from tests.databases import FINGERPRINT_KEY
 from tests.fakes import LONG, START, FakeClock, FakeProvider, FakeSleep
 from tests.making import PERSON, draft, text
@@ -253,16 +254,12 @@ def test_one_idempotency_key_from_ten_threads_is_one_message(waiting, provider):
 def test_batches_in_opposite_order_do_not_block_each_other(waiting, database):
     """Locks are taken in one order: two imports of the same numbers both end."""
     numbers = [f"+39333123{i}" for i in range(4500, 4540)]
-    there = [waiting.phones.parse(number) for number in numbers]
     evidence = Evidence("import")
-    together(
-        *[
-            lambda phones=phones: waiting.suppressions.add_all(
-                phones, ALL_PROGRAMS, "imported", evidence
-            )
-            for phones in (there, there[::-1])
-        ]
-    )
+    listed = [
+        Listed(waiting.phones.parse(number), ALL_PROGRAMS, "imported", evidence)
+        for number in numbers
+    ]
+    together(*[lambda b=batch: waiting.suppressions.add_all(b) for batch in (listed, listed[::-1])])
     assert count(database, Suppression) == len(entries(database, Act.SUPPRESS)) == 40
 
 

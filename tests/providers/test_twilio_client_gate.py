@@ -115,6 +115,17 @@ def test_no_form_of_the_fields_goes_round_the_gate(client, transport, data):
     assert transport.requests == []
 
 
+def test_no_second_recipient_in_the_address_goes_out(client, transport):
+    """What stands in the query beside the fields is refused: Twilio might read it first."""
+    fields = FIELDS_OF_A_MESSAGE | {"To": REACHABLE}
+    for url, params in (
+        (messages_url(), {"To": SUPPRESSED}),
+        (messages_url() + "?To=%2B393331234567", None),
+    ):
+        assert client.request("POST", url, params=params, data=fields).status_code == 400
+    assert transport.requests == []
+
+
 def test_every_old_and_new_path_of_the_library_is_gated(client, transport):
     """The same resource by its three names."""
     for messages in (

@@ -19,10 +19,13 @@ READ_LIMIT = 2_000
 _GRAMMARS = tuple(Grammar(table) for table in TABLES if "words" in table.data)
 _KNOWN = LEXICON.words().union(*(grammar.vocabulary for grammar in _GRAMMARS))
 _BESIDE_STOP = {p[0] for p in (*EVERYTHING, *COURTESY) if len(p) == 1 and len(p[0]) > 1}
+# The classes of verbs that texting spells with a k.
+_VERBS = ("send", "send_us", "remove_me", "remove", "want")
 _SPELLING = Spelling(
     _KNOWN,
     frozenset(p[0] for p, k in KEYWORDS.items() if len(p) == 1 and k.intent is Intent.OPT_OUT),
     frozenset(_BESIDE_STOP | {"it", "this", "now", "please"}),
+    frozenset(w for g in _GRAMMARS if g.language != "en" for n in _VERBS for w in g.words(n)),
 )
 
 # The rule of texts that a machine wrote: all of the text is its own then.
@@ -58,7 +61,7 @@ def phrases(words: Words) -> Meaning:
                 return Meaning(Intent.NONE, rule, TABLES_VERSION, grammar.language)
             explained = explained or section == NOT_MEANT
             review = review or section == UNCLEAR
-    if not explained and (found := _CLAUSES.meaning(words)):
+    if found := _CLAUSES.meaning(words, explained=explained):
         return found
     return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)
 

@@ -23,8 +23,7 @@ class Clause:
 
 class Clauses:
     """Reads the clauses of a message. `context` are words of messages, lists and numbers,
-    `things` those for what else one ends.
-    """
+    `things` those for what else one ends."""
 
     def __init__(
         self, context: frozenset[str], vocabulary: frozenset[str], things: frozenset[str]
@@ -33,20 +32,26 @@ class Clauses:
         self._vocabulary = vocabulary
         self._things = things
 
-    def meaning(self, words: Words) -> Meaning | None:
-        """Return an opt-out where one clause asks for it and the others do not speak against it."""
+    def meaning(self, words: Words, *, explained: bool) -> Meaning | None:
+        """Return an opt-out where one clause asks for it and the others do not speak against it.
+
+        Of a text with a phrase that was `explained` away, only the last clause can still ask.
+        """
         clauses = parted(words.tokens)
         if len(clauses) == 1:
-            return self._beside_a_name(words, clauses[0].words)
+            return None if explained else self._beside_a_name(words, clauses[0].words)
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             if found.unknown or found.negated or not _asks(found, clause):
                 continue
             others = clauses[:place] + clauses[place + 1 :]
             closes = place == len(clauses) - 1 and _closes(found)
-            if closes or _unmistakable(found) or self._support(others, words):
+            if closes or (not explained and self._asks_beside(found, others, words)):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
+
+    def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
+        return _unmistakable(found) or self._support(others, words)
 
     def _support(self, others: list[Clause], words: Words) -> bool:
         """Whether the other clauses are about messages, courtesies, or together a signature."""
@@ -83,14 +88,18 @@ class Clauses:
         )
 
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
-        if not self._things.isdisjoint(found.unknown):
+        """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
+        left = found.unknown
+        if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
             return True
-        if _STOP not in (clause[0], clause[-1]) or self._vocabulary.intersection(found.unknown):
+        if not self._vocabulary.isdisjoint(left) or any(word.endswith("ing") for word in left):
             return False
-        named = all(word in words.named for word in found.unknown)
-        return named and (_STOP in words.shouted or len(found.unknown) > 1)
+        if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
+            return True
+        named = all(word in words.named for word in left)
+        return named and (_unmistakable(found) or len(left) > 1)
 
 
 def parted(tokens: Phrase) -> list[Clause]:

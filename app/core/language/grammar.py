@@ -11,6 +11,8 @@ phrase, read left to right:
     ^ $      the clause begins, ends, exactly here
     ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
 
+`[aliases]` gives the short forms of texting: each is read as its word, in this language only.
+
 Every repetition is bounded, so that a search takes time in proportion to the text.
 """
 
@@ -70,13 +72,20 @@ class Grammar:
     def __init__(self, table: Table) -> None:
         self.language = table.language
         self._parts: Mapping[str, str] = table.data.get("parts", {})
+        aliases = {
+            alias: word
+            for word, written in table.data.get("aliases", {}).items()
+            for alias in expanded(written)
+        }
         self._classes = {
-            name: expanded(written) for name, written in table.data.get("words", {}).items()
+            name: [word for word in expanded(written) if word not in aliases]
+            for name, written in table.data.get("words", {}).items()
         }
         self._characters: dict[str, str] = {}
         for words in self._classes.values():
             for word in words:
                 self._character(word)
+        self._characters |= {alias: self._character(word) for alias, word in aliases.items()}
         common = frozenset().union(*(self._class(name) for name in ("soft", "and", "not", "want")))
         self._patterns = {
             section: Index(self._compiled(table.data.get(section, {})), common)

@@ -33,7 +33,7 @@ _WORD = re.compile(rf"[^\W_{LOST}]*(?:{LOST}[^\W_]*)+|[^\W_]+(?:'[^\W_]+)*|(?<!\
 _LOST_INSIDE = re.compile(r"(?<=[a-zA-Z])\?(?=[a-z])")
 _LITERAL_ESCAPES = re.compile(r"\\[rnt]|%20|<[^<>]{1,30}>")
 # English contractions are one word (dont, im); elsewhere the apostrophe parts two (l appuntamento).
-_CONTRACTION = frozenset({"t", "s", "m", "re", "ve", "ll", "d"})
+_CONTRACTION = frozenset({"t", "s", "m", "re", "ve", "ll", "d", "all"})
 _MARK_OF = {
     ".": ".",
     "!": ".",

@@ -1,7 +1,8 @@
 """From words as they were typed to words as the tables write them. Never by blind edit distance.
 
-Three ways, each safe for its own reason: misspellings from closed lists; letters doubled or drawn
-out, where the plain form is known; and one slip in a long word that the tables name for it.
+Each way is safe for its own reason: misspellings from closed lists; letters doubled or drawn out,
+where the plain form is known; k for c; and one slip in a long word, an opt-out keyword or one that
+the tables name, unless the tables name what was typed as a word of its own.
 """
 
 import re
@@ -15,7 +16,7 @@ _LEET = str.maketrans("013457$@", "oieastsa")
 _DIGITS_APART = re.compile(r"\d+|[^\W\d]+")
 # Shorter words have too many neighbours for a doubled letter to be safely a slip.
 _SHORTEST_DOUBLED = 5
-_SHORTEST_FUZZY = 7
+_SHORTEST_FUZZY = 6
 _SPELLED_LETTERS = 3
 _STOP = "stop"
 
@@ -24,14 +25,19 @@ class Spelling:
     """Reads typed words as known ones. `known` are the words that may be meant."""
 
     def __init__(
-        self, known: frozenset[str], keywords: frozenset[str], beside_stop: frozenset[str]
+        self,
+        known: frozenset[str],
+        keywords: frozenset[str],
+        beside_stop: frozenset[str],
+        spelt_k: frozenset[str],
     ) -> None:
         self._known = known
         self._keywords = keywords
         self._beside_stop = beside_stop
+        self._spelt_k = spelt_k | keywords
         self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
         self._slips: dict[str, set[str]] = {}
-        for word in FUZZY:
+        for word in {*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)}:
             for slip in _without_one(word):
                 self._slips.setdefault(slip, set()).add(word)
 
@@ -41,8 +47,15 @@ class Spelling:
             tokens = _joined_letters(tokens)
         if all(t in self._known or t in MARKS for t in tokens):
             return tokens
-        tokens = _with_last_letter(tokens)
+        tokens = self._put_together(_with_last_letter(tokens))
         return tuple(word for token in tokens for word in self._meant(token))
+
+    def _put_together(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Read "st op" and "can cel", where the pieces are the whole message."""
+        words = [token for token in tokens if token not in MARKS]
+        together = "".join(words)
+        split = 1 < len(words) <= _SPELLED_LETTERS and not self._known.issuperset(words)
+        return (together,) if split and together in self._keywords else tokens
 
     def _meant(self, token: str) -> tuple[str, ...]:
         if token in self._known or token in MARKS or token.isdecimal():
@@ -78,7 +91,9 @@ class Spelling:
             return (single,)
         if single in self._single:
             return (self._single[single],)
-        if len(token) >= _SHORTEST_FUZZY and token not in NEVER_FUZZY:
+        if known := next((word for word in _with_k_spelt(token) if word in self._spelt_k), None):
+            return (known,)
+        if len(token) >= _SHORTEST_FUZZY - 1 and token not in NEVER_FUZZY:
             token = self._one_slip_away(token)
         return self._unglued(token)
 
@@ -98,6 +113,11 @@ class Spelling:
             rest = token.replace(_STOP, "")
             return (token,) if rest or not stop else (_STOP,)
         return tuple(part for part in (head, _STOP, tail) if part)
+
+
+def _with_k_spelt(token: str) -> list[str]:
+    """Spell out the k of texting: skrivete, ke, kiero, kancella."""
+    return [token.replace("k", letters) for letters in ("c", "ch", "qu")] if "k" in token else []
 
 
 def _with_last_letter(tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ class SuppressionRequest(Asked):
 class SuppressionAdded(Given):
     to: E164
     program: ProgramOfSuppression
-    added: Annotated[bool, Field(description="False: it was suppressed already.", examples=[True])]
+    added: Annotated[bool, Field(description="False: it was there already.", examples=[True])]
 
 
 class LiftRequest(Asked):
