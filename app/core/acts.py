@@ -85,13 +85,15 @@ def act(turn: Turn) -> Said | None:
 def _opt_out(turn: Turn) -> Said:
     program = _program_named(turn)
     scope = program.slug if program else ALL_PROGRAMS
-    fingerprint = turn.phone.fingerprint
-    consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
-    if turn.known.pending:
+    fingerprint, known = turn.phone.fingerprint, turn.known
+    consent.opt_out(
+        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
+    )
+    if known.pending:
         optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    if turn.known.held:
+    if known.held:
         review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     return Said(Reply.OPTED_OUT)
 

@@ -34,6 +34,8 @@ from app.core.provider import Acceptance, Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
+_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
+_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -156,16 +158,14 @@ class Outbox:
             row = self._row(draft, phone, body, now)
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
-            added = connection.execute(
-                insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
-            ).first()
+            added = connection.execute(_CLAIM, row).first()
             if added is not None:
                 return added, body
             return self._first_with_same_key(connection, row), None
 
     def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        query = sa.select(models.Program.language).where(models.Program.slug == draft.program)
-        language = connection.execute(query).scalar() or self._policy.language
+        which = {"program": draft.program}
+        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
         token = wayout.token_of(self._phones, phone)
         if not wayout.can_be_answered(draft.sender):
             wayout.keep_token(connection, phone, token)
