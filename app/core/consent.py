@@ -21,6 +21,9 @@ OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 
 
+_RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What an act rests on. `door`: where it came in. `text`: the words used, if any.
@@ -180,8 +183,7 @@ def record(
 ) -> int:
     """Append an entry to the ledger; its number."""
     entry = _entry(act, fingerprint, program, evidence, at)
-    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
-    return connection.execute(query).scalar_one()
+    return connection.execute(_RECORD, entry).scalar_one()
 
 
 def _entry(
@@ -237,15 +239,15 @@ def _suppress(
     at: datetime,
 ) -> None:
     row = _suppression(fingerprint, program, reason, entry, at)
-    query = insert(connection, Suppression).values(row)
+    query = insert(connection, Suppression)
+    new = query.excluded
     # A later opt-out by the person says more than an earlier import or operator.
-    connection.execute(
-        query.on_conflict_do_update(
-            index_elements=["fingerprint", "program"],
-            set_={"reason": reason, "ledger_entry_id": entry},
-            where=Suppression.reason != reason,
-        )
+    query = query.on_conflict_do_update(
+        index_elements=["fingerprint", "program"],
+        set_={"reason": new.reason, "ledger_entry_id": new.ledger_entry_id},
+        where=Suppression.reason != new.reason,
     )
+    connection.execute(query, row)
 
 
 def _withdraw(

@@ -23,7 +23,7 @@ from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
 
-_Row = models.InboundMessage
+_STORE = sa.insert(models.InboundMessage).returning(models.InboundMessage.id)
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -189,5 +189,4 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = sa.insert(_Row).values(row).returning(_Row.id)
-    return turn.connection.execute(query).scalar_one()
+    return turn.connection.execute(_STORE, row).scalar_one()

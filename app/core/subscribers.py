@@ -19,11 +19,9 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     """
     row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
     unchanged = {"first_seen_at": Subscriber.first_seen_at}
-    connection.execute(
-        insert(connection, Subscriber)
-        .values(row)
-        .on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
-    )
+    query = insert(connection, Subscriber)
+    query = query.on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
+    connection.execute(query, row)
 
 
 def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
