@@ -29,6 +29,7 @@ FLOORS = {
 OUTSIDE_OF_CORE = {"celery", "click", "dotenv", "flask", "prometheus_client", "twilio", "werkzeug"}
 KNOW_TWILIO = {"app.providers.twilio", "app.providers.twilio_client"}
 READ_THE_ENVIRONMENT = {"app.config", "app.web.gunicorn_conf", "app.web.metrics"}
+ASK_THE_OUTBOX = {"outbox", "sending"}  # app.web.sending hands drafts to the outbox
 PROTECTED = {"Suppression": "suppressions", "LedgerEntry": "ledger_entries"}
 
 
@@ -127,7 +128,7 @@ def senders_beside_the_outbox(modules: Modules) -> set[str]:
         for call in calls(modules[name])
         if isinstance(call.func, ast.Attribute)
         and call.func.attr == "send"
-        and last_name(call.func.value).lstrip("_") != "outbox"
+        and last_name(call.func.value).lstrip("_") not in ASK_THE_OUTBOX
     }
 
 
@@ -146,7 +147,7 @@ def writers_beside_consent(modules: Modules) -> set[str]:
                 offences.add(f"{name}: {ast.unparse(node)}")
             if isinstance(node, ast.Constant) and raw_sql.search(str(node.value)):
                 offences.add(f"{name}: {node.value}")
-            if isinstance(node, ast.Attribute) and node.attr == "__table__":
+            if last_name(node) == "__table__" and last_name(node.value) in classes:
                 offences.add(f"{name}: {ast.unparse(node)}")
     return offences
 
@@ -182,7 +183,7 @@ BROKEN: list[tuple[Law, str, str]] = [
     (senders_beside_the_outbox, "app.core.inbound", "self._carrier.send(message)"),
     (writers_beside_consent, "app.core.inbound", "x = sa.insert(models.Suppression)"),
     (writers_beside_consent, "app.core.gate", "x = sa.delete(Suppression).where(1)"),
-    (writers_beside_consent, "app.core.gate", "x = insert(connection, LedgerEntry)"),
+    (writers_beside_consent, "app.core.gate", "x = insert(LedgerEntry)"),
     (writers_beside_consent, "app.core.gate", "session.add(LedgerEntry(act='opt_in'))"),
     (writers_beside_consent, "app.web.logs", "Row = models.Suppression\nx = sa.update(Row)"),
     (writers_beside_consent, "app.cli", "from m import Suppression as S\nx = sa.delete(S)"),

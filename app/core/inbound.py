@@ -24,6 +24,7 @@ from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
 
 _Row = models.InboundMessage
+_STORE = sa.insert(_Row).returning(_Row.id)
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -65,7 +66,9 @@ class Inbox:
         Raises StorageUnavailableError where that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
-        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        meaning = _with_opt_out_type(
+            classify(message.body, self._policy.own_words), message.opt_out_type
+        )
         try:
             outcome, in_flight = self._settle(phone, message, meaning)
         except (IntegrityError, StorageUnavailableError):
@@ -189,5 +192,4 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = sa.insert(_Row).values(row).returning(_Row.id)
-    return turn.connection.execute(query).scalar_one()
+    return turn.connection.execute(_STORE, row).scalar_one()

@@ -8,11 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from app.core import consent
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    Consent,
     DeliveryStatus,
     InboundMessage,
     OptInRequest,
@@ -45,13 +47,15 @@ class Known:
     """The number's state. What is False here can't become true while the lock is held.
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
-    `held`: a text waits for review. `pending`: a request waits for its code. `claimed`: a message
-    is being handed to the provider. `first`: what a copy of this very text was answered.
+    `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
+    request waits for its code. `claimed`: a message is being handed to the provider. `first`: what
+    a copy of this very text was answered.
     """
 
     number: str | None
     language: str | None
     opted_out: bool
+    consented: bool
     held: bool
     pending: bool
     claimed: bool
@@ -83,12 +87,12 @@ def known_of(
 def _query() -> sa.Select[Any]:
     """Built once: it is asked at every text."""
     person = sa.bindparam("person", type_=Subscriber.fingerprint.type)
-    mine = InboundMessage.__table__.alias()
-    replied = sa.and_(mine.c.fingerprint == person, mine.c.reply.is_not(None))
+    mine = aliased(InboundMessage)
+    replied = sa.and_(mine.fingerprint == person, mine.reply.is_not(None))
     confirmed = sa.and_(
-        mine.c.fingerprint == person,
-        mine.c.meaning == _word(Intent.OPT_OUT),
-        sa.or_(mine.c.reply.is_not(None), mine.c.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
+        mine.fingerprint == person,
+        mine.meaning == _word(Intent.OPT_OUT),
+        sa.or_(mine.reply.is_not(None), mine.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
     )
     same = sa.and_(
         InboundMessage.provider == sa.bindparam("provider"),
@@ -104,6 +108,7 @@ def _query() -> sa.Select[Any]:
                 Suppression.program == ALL_PROGRAMS,
                 Suppression.reason == consent.OPT_OUT,
             ).label("opted_out"),
+            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
             _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
             _there_is(
                 OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
@@ -111,12 +116,12 @@ def _query() -> sa.Select[Any]:
             _there_is(
                 OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
             ).label("claimed"),
-            sa.select(sa.func.max(mine.c.received_at))
+            sa.select(sa.func.max(mine.received_at))
             .where(confirmed)
             .scalar_subquery()
             .label("confirmed_at"),
             sa.select(sa.func.count())
-            .where(replied, mine.c.received_at > sa.bindparam("hour_ago"))
+            .where(replied, mine.received_at > sa.bindparam("hour_ago"))
             .scalar_subquery()
             .label("replies_in_last_hour"),
             *(InboundMessage.id, InboundMessage.meaning, InboundMessage.rule),
@@ -128,9 +133,9 @@ def _query() -> sa.Select[Any]:
     )
 
 
-def _word(value: str) -> sa.BindParameter[str]:
+def _word(value: str) -> sa.ColumnClause[str]:
     """As a part of the statement: an index on such rows alone is found only then."""
-    return sa.literal(str(value), literal_execute=True)
+    return sa.literal_column(f"'{value}'", sa.String)
 
 
 def _there_is(table: type[Any], person: Any, *which: Any) -> Any:

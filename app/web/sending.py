@@ -10,7 +10,7 @@ from app.core.outbound import Draft, Outbox, Receipt
 from app.web import metrics
 
 
-def send(outbox: Outbox, draft: Draft) -> Receipt:
+def send_counted(outbox: Outbox, draft: Draft) -> Receipt:
     """Send one message, and count what became of it. Raises what Outbox.send raises."""
     try:
         receipt = outbox.send(draft)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, jsonify, make_response, redirect, rend
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.core.errors import InvalidInputError, NotSentError
+from app.core.errors import InvalidInputError
 from app.core.gate import Scope
 from app.core.history import SuppressedTime, suppressed_times
 from app.core.models import Purpose
@@ -17,7 +17,7 @@ from app.core.phone import Phone
 from app.core.policy import Policy
 from app.core.provider import SimulatedNetwork
 from app.core.services import Services
-from app.web import metrics
+from app.web import sending
 from app.web.guards import own_pages_only
 from app.web.webhooks import take_text
 from app.web.words import LANGUAGES, language_for, remember, words
@@ -130,13 +130,7 @@ def _send(services: Services, asked: Message) -> Receipt:
         services.policy.sender,
         requester="simulator",
     )
-    try:
-        receipt = services.outbox.send(draft)
-    except NotSentError as refusal:
-        metrics.count_send(refusal.reason)
-        raise
-    metrics.count_send(receipt.status)
-    return receipt
+    return sending.send_counted(services.outbox, draft)
 
 
 def _state(

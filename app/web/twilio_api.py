@@ -16,7 +16,7 @@ from app.core.models import Purpose
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
 from app.twilio_messages import API_ROOT, TwilioError, bare_error, draft_from
-from app.web.sending import send
+from app.web.sending import send_counted
 
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -43,7 +43,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         caller: Caller = g.caller
         fields = list(request.form.items(multi=True))
         draft = draft_from(fields, caller.scope, caller.requester, services.policy.sender)
-        return jsonify(send(services.outbox, draft).resource), 201
+        return jsonify(send_counted(services.outbox, draft).resource), 201
 
     @api.get("/Messages.json")
     def list_messages() -> Response:

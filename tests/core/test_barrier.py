@@ -23,6 +23,7 @@ from app.core.models import (
 from app.core.phone import PhoneReader
 from app.core.policy import Policy
 from app.core.services import Services
+from app.core.suppressions import Listed
 from tests.databases import FINGERPRINT_KEY
 from tests.fakes import LONG, START, FakeClock, FakeProvider, FakeSleep
 from tests.making import PERSON, draft, text
@@ -157,9 +158,14 @@ def test_a_sender_that_died_holds_up_no_stop_for_long(services, provider, clock,
     assert sleep.slept == []
 
 
-def test_a_claim_and_a_stop_are_ordered_by_the_database(services, provider, database, phones):
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_a_claim_and_a_stop_are_ordered_by_the_database(
+    services, provider, database, phones, seen_before
+):
     """A send that comes while a STOP is being stored waits for it, sees it, and is refused."""
     phone = phones.parse(PERSON)
+    if seen_before:
+        services.inbox.receive(text("INFO"))
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
             subscribers.lock(connection, phone, START)
@@ -253,16 +259,12 @@ def test_one_idempotency_key_from_ten_threads_is_one_message(waiting, provider):
 def test_batches_in_opposite_order_do_not_block_each_other(waiting, database):
     """Locks are taken in one order: two imports of the same numbers both end."""
     numbers = [f"+39333123{i}" for i in range(4500, 4540)]
-    there = [waiting.phones.parse(number) for number in numbers]
     evidence = Evidence("import")
-    together(
-        *[
-            lambda phones=phones: waiting.suppressions.add_all(
-                phones, ALL_PROGRAMS, "imported", evidence
-            )
-            for phones in (there, there[::-1])
-        ]
-    )
+    listed = [
+        Listed(waiting.phones.parse(number), ALL_PROGRAMS, "imported", evidence)
+        for number in numbers
+    ]
+    together(*[lambda b=batch: waiting.suppressions.add_all(b) for batch in (listed, listed[::-1])])
     assert count(database, Suppression) == len(entries(database, Act.SUPPRESS)) == 40
 
 

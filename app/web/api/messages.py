@@ -32,7 +32,8 @@ class Messages:
             body=MessageRequest,
             fails={
                 409: "Refused: `reason` says why. Nothing was sent.",
-                502: "The provider did not take the message. It was not sent.",
+                502: "The provider did not take the message: it was not sent. Where `permanent` is "
+                "false, try again, with the same `idempotency_key` if you like.",
                 504: "The provider's answer did not come: the message may be on its way. Repeat it "
                 "only with the same `idempotency_key`, which never sends twice.",
             },
@@ -71,7 +72,7 @@ class Messages:
             idempotency_key=asked.idempotency_key,
         )
         try:
-            receipt = sending.send(self._services.outbox, draft)
+            receipt = sending.send_counted(self._services.outbox, draft)
         except InvalidNumberError as error:
             raise NotSentError(error.reason) from error
         return _message(receipt), 201

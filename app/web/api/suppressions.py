@@ -66,7 +66,8 @@ class SuppressionRequests:
     def add(self, caller: Caller, asked: SuppressionRequest) -> Answer:
         """Suppress a number.
 
-        `201` where it is new, `200` where its messages were stopped already. Any key may stop
+        `201` where it is new, `200` where it was there already. One of a program is kept beside
+        one of all programs: whichever is lifted, the other stays. Any key may stop
         messages of any program: silence does less harm than one message too many.
         """
         program = asked.program or ALL_PROGRAMS

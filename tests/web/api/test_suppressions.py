@@ -18,7 +18,7 @@ def last_entry(gateway: Gateway):
 
 
 def test_a_number_is_suppressed_once(api, gateway):
-    """201, then 200; messages are refused in every program."""
+    """201, then 200; for all programs it is refused in every one."""
     first = api.post("/suppressions", COMPLAINT)
     again = api.post("/suppressions", {**COMPLAINT, "to": "333 123 4567"})
 
