@@ -53,8 +53,8 @@ class State(StrEnum):
 class Membership:
     """One program as the person is told of it.
 
-    `since`, `until`, `door` (web, api, sms or import) and `text` (what was agreed to) are None
-    where no consent is recorded: the sender has it elsewhere, or the person stopped first.
+    `since`, `until` (withdrawn or expiring), `door` (web, api, sms or import) and `text` (what was
+    agreed to) are None where no consent is recorded: the sender has it elsewhere.
     """
 
     terms: Terms
@@ -249,7 +249,8 @@ class _Reader:
             return Membership(terms, state)
         door = optin.door_of(self.connection, agreed.request_id)
         text = self._text(terms.slug, agreed.text_version)
-        return Membership(terms, state, agreed.given_at, agreed.expires_at, door, text)
+        until = agreed.withdrawn_at or agreed.expires_at
+        return Membership(terms, state, agreed.given_at, until, door, text)
 
     def _text(self, program: str, version: int) -> str | None:
         query = sa.select(ConsentText.text).where(
