@@ -1,6 +1,5 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
-import math
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -29,10 +28,6 @@ from app.web.logs import log
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (ForgedRequestError, 403),
     (NotAllowedHereError, 403),
-<<<<<<< HEAD
-=======
-    (TooManyRequestsError, 429),
->>>>>>> pages
     (NotSentError, 409),
     (TooManyRequestsError, 429),
     (IdempotencyConflictError, 422),
@@ -56,18 +51,10 @@ def status_of(error: GatewayError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-<<<<<<< HEAD
-def _known(error: GatewayError) -> Response:
-    response = _render(status_of(error), str(error), error)
-    if isinstance(error, TooManyRequestsError):
-        seconds = math.ceil(error.retry_after.total_seconds())
-        response.headers["Retry-After"] = str(max(seconds, 1))
-=======
 def note(error: GatewayError, response: Response) -> Response:
     """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
     if isinstance(error, TooManyRequestsError):
-        response.headers["Retry-After"] = str(ceil(error.retry_after.total_seconds()))
->>>>>>> pages
+        response.headers["Retry-After"] = str(max(ceil(error.retry_after.total_seconds()), 1))
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
