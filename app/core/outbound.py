@@ -34,6 +34,8 @@ from app.core.provider import Acceptance, Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
+_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
+_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -239,6 +241,11 @@ class Outbox:
             raise
         except Exception as error:
             raise ProviderOutcomeUnknownError("the provider failed in an unforeseen way") from error
+
+
+def _is_template(draft: Draft) -> bool:
+    """A text that the provider itself holds and fills: nothing can be added to it here."""
+    return not draft.body and any(name == "ContentSid" for name, _ in draft.options)
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:
