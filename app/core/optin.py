@@ -421,7 +421,9 @@ def _request(connection: Connection, request_id: str) -> Any:
 def _is_on_its_way(request: Any, now: datetime) -> bool:
     """Whether its code has been sent and still counts, or is being sent at this moment."""
     sent = request.code_sent_at is not None or request.created_at > now - ABANDONED_AFTER
-    return sent and request.status == RequestStatus.PENDING and request.code_expires_at > now
+    return bool(
+        sent and request.status == RequestStatus.PENDING and request.code_expires_at > now
+    )
 
 
 def _asked_by(connection: Connection, request_id: str) -> bytes:
