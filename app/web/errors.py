@@ -28,8 +28,8 @@ from app.web.logs import log
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (ForgedRequestError, 403),
     (NotAllowedHereError, 403),
-    (TooManyRequestsError, 429),
     (NotSentError, 409),
+    (TooManyRequestsError, 429),
     (IdempotencyConflictError, 422),
     (CodeRefusedError, 422),
     (InvalidInputError, 400),
@@ -54,7 +54,7 @@ def status_of(error: GatewayError) -> int:
 def note(error: GatewayError, response: Response) -> Response:
     """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
     if isinstance(error, TooManyRequestsError):
-        response.headers["Retry-After"] = str(ceil(error.retry_after.total_seconds()))
+        response.headers["Retry-After"] = str(max(ceil(error.retry_after.total_seconds()), 1))
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:

@@ -8,7 +8,7 @@ from app.core.language.tables import CODE_AROUND, TABLES_VERSION
 # A bare yes or a cry for help is short; with more around it, it answers something else.
 _SHORT = 4
 _CODE_INTRODUCED = {Role.CODE_WORD, Role.COURTESY, Role.AROUND, Role.EVERYTHING}
-_REFUSAL = {Role.POSSIBLE, Role.COURTESY}
+_REFUSAL = {Role.POSSIBLE, Role.COURTESY, Role.AROUND}
 _STOP_SIGNS = "🛑"
 _MAYBE_SIGNS = "✋🤚🖐⛔🚫🙅"
 
@@ -69,6 +69,8 @@ def opt_out(words: Words, found: Cover) -> Meaning | None:
         if beside or "?" in words.tokens or found.numbers:
             return None
         return Meaning(Intent.OPT_OUT, "everyday_keyword", TABLES_VERSION, found.language())
+    if "?" in words.tokens and all(k.language and not k.unmistakable for k in outs):
+        return None
     if found.negated and not _contradicts(found):
         return None
     spoken = {k.language for k in outs}

@@ -1,4 +1,4 @@
-"""What all public pages share: words, languages, and how they say that something failed.
+"""What all public pages share: their words, their languages, how they say that something failed.
 
 No failure says anything about a person.
 """
