@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import consent, subscribers
+from app.core.barrier import ABANDONED_AFTER
 from app.core.consent import Evidence, Given
 from app.core.database import Database
 from app.core.errors import (
@@ -28,7 +29,7 @@ from app.core.errors import (
     NotSentError,
     Reason,
 )
-from app.core.limits import Limit, Limiter
+from app.core.limits import Limit, Limiter, network_of
 from app.core.models import (
     ALL_PROGRAMS,
     Act,
@@ -60,6 +61,7 @@ class Join:
     `door`: web, api or sms; `source`: the form's address, the API key's name and what it says, or
     the sender that was texted. `text`: what was shown, None for the program's current one.
     `address` and `user_agent`: of the browser, where there is one. `said`: the text that asked.
+    `request_id`: chosen by a form, so that the same form sent twice asks once.
     `details`: who handed it in, for the ledger; as in Evidence.
     """
 
@@ -74,6 +76,7 @@ class Join:
     address: str | None = None
     user_agent: str | None = None
     said: str | None = None
+    request_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -139,6 +142,11 @@ class OptIns:
             subscribers.lock(connection, phone, now)
             if _is_suppressed(connection, phone.fingerprint, terms.slug):
                 raise NotSentError(Reason.SUPPRESSED)
+            earlier = _request(connection, join.request_id) if join.request_id else None
+            if earlier is not None and _is_on_its_way(earlier, now):
+                return Pending(earlier.id, earlier.status, earlier.code_expires_at)
+            if earlier is not None:  # that one is over: the form asks anew
+                join = replace(join, request_id=None)
             opened = open_request(connection, self._phones, self._policy, phone, terms, join, now)
         if opened.code is None:
             return Pending(opened.id, RequestStatus.ACTIVE, opened.expires_at)
@@ -163,8 +171,7 @@ class OptIns:
         with self._database.write() as connection:
             fingerprint = _asked_by(connection, request_id, program)
             subscribers.lock_known(connection, fingerprint)
-            query = sa.select(OptInRequest).where(OptInRequest.id == request_id)
-            request = connection.execute(query).one()
+            request = _request(connection, request_id)
             now = self._clock()
             fault = _fault_of(self._phones, self._policy, request, code, now)
             terms = terms_of(connection, request.program, self._policy)
@@ -183,7 +190,7 @@ class OptIns:
                 "numbers of this country can't join here: text the join word instead"
             )
         if join.address:
-            self._limiter.spend(_BY_ADDRESS, join.address)
+            self._limiter.spend(_BY_ADDRESS, network_of(join.address))
         self._limiter.spend(_BY_PREFIX, phone.e164[:-_PREFIX_TAIL])
         by_number = Limit("codes by number", self._policy.code_sends, _HOUR)
         self._limiter.spend(by_number, phone.fingerprint.hex())
@@ -219,7 +226,7 @@ def open_request(
 ) -> Opened:
     """Write a request down, in place of an earlier one, with a new code."""
     _close(connection, phone.fingerprint, terms.slug, RequestStatus.SUPERSEDED)
-    request_id = secrets.token_hex(16)
+    request_id = join.request_id or secrets.token_hex(16)
     code = code_of(phones, request_id) if terms.double_opt_in else None
     expires_at = now + policy.code_lifetime
     row = {
@@ -433,6 +440,18 @@ def _close(connection: Connection, fingerprint: bytes, program: str, status: Req
     if program != ALL_PROGRAMS:
         query = query.where(OptInRequest.program == program)
     connection.execute(query.values(status=status))
+
+
+def _request(connection: Connection, request_id: str) -> Any:
+    query = sa.select(OptInRequest).where(OptInRequest.id == request_id)
+    return connection.execute(query).first()
+
+
+def _is_on_its_way(request: Any, now: datetime) -> bool:
+    """Whether its code has been sent and still counts, or is being sent at this moment."""
+    sent = request.code_sent_at is not None or request.created_at > now - ABANDONED_AFTER
+    waits = request.status == RequestStatus.PENDING and request.code_expires_at > now
+    return bool(sent and waits)
 
 
 def _asked_by(connection: Connection, request_id: str, program: str | None) -> bytes:

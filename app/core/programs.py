@@ -61,7 +61,7 @@ class Programs:
         row = {"slug": slug, "created_at": self._clock(), **_checked(choices)}
         with self._database.write() as connection:
             self._refuse_shared_words(connection, slug, row)
-            query = insert(connection, Program).values(row).on_conflict_do_nothing()
+            query = insert(Program).values(row).on_conflict_do_nothing()
             if connection.execute(query.returning(Program.slug)).first() is None:
                 raise InvalidInputError(f"there is a program {slug!r} already")
             self._follow_text(connection, slug, text)
@@ -143,7 +143,7 @@ def keep_text(connection: Connection, program: str, text: str, at: datetime) -> 
         .scalar_subquery()
     )
     row = {"program": program, "digest": digest, "text": text, "created_at": at}
-    query = insert(connection, ConsentText).values(version=next_version, **row)
+    query = insert(ConsentText).values(version=next_version, **row)
     keep = query.on_conflict_do_nothing().returning(ConsentText.version)
     while True:  # a conflict means that somebody else was first, with this text or this number
         version = connection.execute(known).scalar() or connection.execute(keep).scalar()
