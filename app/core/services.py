@@ -33,6 +33,7 @@ class Services:
     database: Database
     phones: PhoneReader
     policy: Policy
+    clock: Clock
     provider: Provider
     gate: Gate
     inbox: Inbox
@@ -66,6 +67,7 @@ class Services:
             database=database,
             phones=phones,
             policy=policy,
+            clock=clock,
             provider=provider,
             gate=Gate(database, phones, policy, clock),
             inbox=Inbox(database, phones, policy, clock, sleep),
