@@ -152,6 +152,7 @@ class Settings(BaseModel):
     code_max_sends: int = Field(default=5, ge=1)
     review_hours: int = Field(default=72, ge=1)
     retention_days: int = Field(default=730, ge=1)
+    unreachable_after: int = Field(default=3, ge=0)
     broker_url: Annotated[str, AfterValidator(_broker)] = Field(default="", repr=False)
     port: int = Field(default=8000, ge=1, le=65535)
     web_concurrency: int = Field(default=2, ge=1)

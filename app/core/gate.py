@@ -25,8 +25,9 @@ from app.core.models import (
     ReviewHold,
     Suppression,
 )
-from app.core.phone import PhoneReader
+from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.timing import TIMING_OF_PROGRAM, not_now
 
 _BATCH = 1000  # numbers asked for in one query
 
@@ -48,20 +49,51 @@ class Scope:
     purpose: Purpose
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not. `detail` says more where a reason stands for more than one thing."""
+
+    reason: Reason
+    detail: str | None = None
+
+
 def refusals(
+    connection: Connection,
+    phones: Sequence[Phone],
+    scope: Scope,
+    policy: Policy,
+    at: datetime,
+    arrives_at: datetime | None = None,
+) -> dict[bytes, Refusal]:
+    """The refusal for each number that may not get a message of this scope now, by fingerprint.
+
+    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
+    `arrives_at`: when the message reaches the person, where that is later. Inside a transaction
+    that holds a subscriber's lock the answer stays true until it commits.
+    """
+    query = sa.select(*TIMING_OF_PROGRAM).where(Program.slug == scope.program)
+    program = connection.execute(query).first()
+    if program is None:
+        unknown = Refusal(Reason.UNKNOWN_PROGRAM)
+        return dict.fromkeys((phone.fingerprint for phone in phones), unknown)
+    people = [phone.fingerprint for phone in phones]
+    standing = _standing(connection, people, scope, policy, at)
+    refused = {person: Refusal(reason) for person, reason in standing.items()}
+    if scope.purpose is Purpose.MARKETING:
+        others = [phone for phone in phones if phone.fingerprint not in refused]
+        timing = not_now(connection, others, scope, program, arrives_at or at)
+        refused |= {each: Refusal(Reason.QUIET_HOURS, why) for each, why in timing.items()}
+    return refused
+
+
+def _standing(
     connection: Connection,
     fingerprints: Sequence[bytes],
     scope: Scope,
     policy: Policy,
     at: datetime,
 ) -> dict[bytes, Reason]:
-    """The reason for each number that may not get a message of this scope now.
-
-    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
-    Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
-    """
-    if not program_exists(connection, scope.program):
-        return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
+    """What the people themselves have decided, as far as it refuses them messages."""
     needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
     standing: dict[bytes, Reason | None] = {}
     if needs_consent:
@@ -118,9 +150,8 @@ def _part(
 
 
 def program_exists(connection: Connection, slug: str) -> bool:
-    return (
-        connection.execute(sa.select(Program.slug).where(Program.slug == slug)).first() is not None
-    )
+    query = sa.select(Program.slug).where(Program.slug == slug)
+    return connection.execute(query).first() is not None
 
 
 class Gate:
@@ -141,18 +172,22 @@ class Gate:
             yield from self._check_batch(batch, scope)
 
     def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
-        fingerprints = [self._fingerprint(number) for number in numbers]
-        known = sorted({each for each in fingerprints if each is not None})
+        phones = [self._phone(number) for number in numbers]
+        known = {phone.fingerprint: phone for phone in phones if phone is not None}
         with self._database.read() as connection:
-            refused: Mapping[bytes, Reason] = refusals(
-                connection, known, scope, self._policy, self._clock()
+            refused: Mapping[bytes, Refusal] = refusals(
+                connection, list(known.values()), scope, self._policy, self._clock()
             )
-        for number, fingerprint in zip(numbers, fingerprints, strict=True):
-            reason = Reason.INVALID_NUMBER if fingerprint is None else refused.get(fingerprint)
+        for number, phone in zip(numbers, phones, strict=True):
+            refusal = _UNREADABLE if phone is None else refused.get(phone.fingerprint)
+            reason = refusal.reason if refusal else None
             yield Decision(number, reason is None, reason)
 
-    def _fingerprint(self, number: str) -> bytes | None:
+    def _phone(self, number: str) -> Phone | None:
         try:
-            return self._phones.parse(number).fingerprint
+            return self._phones.parse(number)
         except InvalidNumberError:
             return None
+
+
+_UNREADABLE = Refusal(Reason.INVALID_NUMBER)

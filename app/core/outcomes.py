@@ -23,7 +23,7 @@ from app.core.errors import (
     Reason,
     StorageUnavailableError,
 )
-from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage
+from app.core.models import ALL_PROGRAMS, UNSETTLED, DeliveryStatus, OutboundMessage
 from app.core.policy import Clock
 from app.core.provider import Acceptance
 
@@ -82,16 +82,29 @@ class Outcomes:
             if not isinstance(error, ProviderOutcomeUnknownError):
                 raise
 
+    def record_pause(self, claimed: Any) -> None:
+        """The provider surely has not taken the message, and will be asked again.
+
+        Raises StorageUnavailableError.
+        """
+        values = {"status": DeliveryStatus.RETRYING}
+        self._write(claimed, lambda connection, now: _update(connection, claimed, now, values))
+
     def settle_abandoned(self) -> int:
-        """Mark as unknown what a sender that died has left claimed; how many. A periodic chore."""
+        """Settle what a sender that died has left behind; how many. A periodic chore.
+
+        What was claimed may have been sent: it is unknown. What was waiting to be tried again was
+        not sent.
+        """
         now = self._clock()
-        query = sa.update(OutboundMessage).where(
-            OutboundMessage.status == DeliveryStatus.CLAIMED,
-            OutboundMessage.created_at <= now - barrier.ABANDONED_AFTER,
+        claimed = _left_since(DeliveryStatus.CLAIMED, now).values(
+            status=DeliveryStatus.UNKNOWN, updated_at=now
+        )
+        retrying = _left_since(DeliveryStatus.RETRYING, now).where(UNSETTLED).values(
+            status=DeliveryStatus.FAILED, idempotency_key=None, updated_at=now
         )
         with self._database.write() as connection:
-            values = {"status": DeliveryStatus.UNKNOWN, "updated_at": now}
-            return connection.execute(query.values(values)).rowcount
+            return sum(connection.execute(each).rowcount for each in (claimed, retrying))
 
     def _write(self, claimed: Any, write: Callable[[Connection, datetime], _T]) -> _T:
         for pause in _PAUSES:
@@ -105,6 +118,12 @@ class Outcomes:
         with self._database.write() as connection:
             subscribers.lock_known(connection, claimed.fingerprint)
             return write(connection, self._clock())
+
+
+def _left_since(status: DeliveryStatus, now: datetime) -> sa.Update:
+    is_left = OutboundMessage.status == sa.literal(str(status), literal_execute=True)
+    long_ago = OutboundMessage.claimed_at <= now - barrier.ABANDONED_AFTER
+    return sa.update(OutboundMessage).where(is_left, long_ago)
 
 
 def _values_of(error: ProviderError) -> dict[str, Any]:

@@ -20,8 +20,11 @@ from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
 from app.core.programs import Programs
 from app.core.provider import Provider
+from app.core.reconcile import Reconciler
 from app.core.review import ReviewQueue
+from app.core.scheduled import ScheduledMessages
 from app.core.suppressions import SuppressionList
+from app.core.unknown import UnknownOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Services:
     inbox: Inbox
     outbox: Outbox
     outcomes: Outcomes
+    scheduled: ScheduledMessages
+    unknowns: UnknownOutcomes
+    reconciler: Reconciler
     programs: Programs
     opt_ins: OptIns
     deliveries: DeliveryLog
@@ -56,19 +62,25 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        scheduled = ScheduledMessages(database, provider, clock)
+        outbox = Outbox(database, provider, phones, policy, clock, sleep, scheduled)
+        outcomes = Outcomes(database, clock, sleep)
+        inbox = Inbox(database, phones, policy, scheduled, clock, sleep)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
             provider=provider,
             gate=Gate(database, phones, policy, clock),
-            inbox=Inbox(database, phones, policy, clock, sleep),
+            inbox=inbox,
             outbox=outbox,
-            outcomes=Outcomes(database, clock, sleep),
+            outcomes=outcomes,
+            scheduled=scheduled,
+            unknowns=UnknownOutcomes(database, provider, outcomes, clock),
+            reconciler=Reconciler(database, provider, phones, inbox, outbox, clock),
             programs=Programs(database, policy, clock),
             opt_ins=OptIns(database, phones, policy, outbox, clock),
-            deliveries=DeliveryLog(database, phones, clock),
+            deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
             histories=Histories(database),
