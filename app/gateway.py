@@ -121,6 +121,7 @@ def build_services(
         opt_in_regions=frozenset({settings.default_region}),
         review_period=timedelta(hours=settings.review_hours),
         unreachable_after=settings.unreachable_after,
+        own_words=settings.own_words(),
     )
     provider = provider or _provider(settings, database, clock)
     return Services.build(database, phones, policy, provider, clock)

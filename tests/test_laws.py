@@ -183,7 +183,7 @@ BROKEN: list[tuple[Law, str, str]] = [
     (senders_beside_the_outbox, "app.core.inbound", "self._carrier.send(message)"),
     (writers_beside_consent, "app.core.inbound", "x = sa.insert(models.Suppression)"),
     (writers_beside_consent, "app.core.gate", "x = sa.delete(Suppression).where(1)"),
-    (writers_beside_consent, "app.core.gate", "x = insert(connection, LedgerEntry)"),
+    (writers_beside_consent, "app.core.gate", "x = insert(LedgerEntry)"),
     (writers_beside_consent, "app.core.gate", "session.add(LedgerEntry(act='opt_in'))"),
     (writers_beside_consent, "app.web.logs", "Row = models.Suppression\nx = sa.update(Row)"),
     (writers_beside_consent, "app.cli", "from m import Suppression as S\nx = sa.delete(S)"),

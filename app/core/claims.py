@@ -25,6 +25,8 @@ from app.core.policy import Clock, Policy
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
+_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
+_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -69,13 +71,13 @@ class Claims:
             if refusal and refusal.reason is Reason.UNKNOWN_PROGRAM:
                 raise NotSentError(refusal.reason)  # a caller's slip: nothing to keep of the number
             body = draft.body or ""
-            if refusal is None and draft.purpose is Purpose.MARKETING:
+            is_ours = draft.purpose is Purpose.MARKETING and not _is_template(draft)
+            if refusal is None and is_ours:
                 body = self._with_way_out(connection, draft, phone)
             row = self._row(draft, phone, body, now)
             if refusal is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": refusal.reason, "body": None}
-            query = insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
-            added = connection.execute(query).first()
+            added = connection.execute(_CLAIM, row).first()
             if added is None:
                 return Claimed(self._first_with_same_key(connection, row), now, first=True)
         return Claimed(added, now, body, detail=refusal.detail if refusal else None)
@@ -108,16 +110,13 @@ class Claims:
         """
         now = self._clock()
         inbound = models.InboundMessage
-        later = sa.exists().where(
-            inbound.fingerprint == phone.fingerprint, inbound.id > inbound_id
-        )
+        later = sa.exists().where(inbound.fingerprint == phone.fingerprint, inbound.id > inbound_id)
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
             if connection.execute(sa.select(later)).scalar():
                 return None
             row = self._row(draft, phone, text, now)
-            query = insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
-            added = connection.execute(query).first()
+            added = connection.execute(_CLAIM, row).first()
         return None if added is None else Claimed(added, now, text)
 
     def _refusal(
@@ -128,8 +127,8 @@ class Claims:
         return found.get(phone.fingerprint)
 
     def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        query = sa.select(models.Program.language).where(models.Program.slug == draft.program)
-        language = connection.execute(query).scalar() or self._policy.language
+        which = {"program": draft.program}
+        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
         token = wayout.token_of(self._phones, phone)
         if not wayout.can_be_answered(draft.sender):
             wayout.keep_token(connection, phone, token)
@@ -168,3 +167,8 @@ class Claims:
                 "this idempotency_key was used for a different message: use a new key"
             )
         return first
+
+
+def _is_template(draft: Draft) -> bool:
+    """A text that the provider itself holds and fills: nothing can be added to it here."""
+    return not draft.body and any(name == "ContentSid" for name, _ in draft.options)

@@ -27,7 +27,7 @@ from app.core.models import (
 )
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.timing import TIMING_OF_PROGRAM, not_now
+from app.core.timing import not_now
 
 _BATCH = 1000  # numbers asked for in one query
 
@@ -71,35 +71,32 @@ def refusals(
     `arrives_at`: when the message reaches the person, where that is later. Inside a transaction
     that holds a subscriber's lock the answer stays true until it commits.
     """
-    query = sa.select(*TIMING_OF_PROGRAM).where(Program.slug == scope.program)
-    program = connection.execute(query).first()
-    if program is None:
-        unknown = Refusal(Reason.UNKNOWN_PROGRAM)
-        return dict.fromkeys((phone.fingerprint for phone in phones), unknown)
     people = [phone.fingerprint for phone in phones]
-    standing = _standing(connection, people, scope, policy, at)
+    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
+    query = _FACTS_WITH_CONSENT if needs_consent else _FACTS
+    facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
+    program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
+    if program is None:
+        return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
+    standing = _standing(people if needs_consent else (), facts, scope, at)
     refused = {person: Refusal(reason) for person, reason in standing.items()}
-    if scope.purpose is Purpose.MARKETING:
+    if program == _TIMED and scope.purpose is Purpose.MARKETING:
         others = [phone for phone in phones if phone.fingerprint not in refused]
-        timing = not_now(connection, others, scope, program, arrives_at or at)
+        timing = not_now(connection, others, scope.program, arrives_at or at)
         refused |= {each: Refusal(Reason.QUIET_HOURS, why) for each, why in timing.items()}
     return refused
 
 
 def _standing(
-    connection: Connection,
-    fingerprints: Sequence[bytes],
-    scope: Scope,
-    policy: Policy,
-    at: datetime,
+    consenting: Sequence[bytes], facts: Sequence[Any], scope: Scope, at: datetime
 ) -> dict[bytes, Reason]:
-    """What the people themselves have decided, as far as it refuses them messages."""
-    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
-    standing: dict[bytes, Reason | None] = {}
-    if needs_consent:
-        standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
+    """What the people have decided, as far as it refuses them messages.
+
+    `consenting`: those who need a consent.
+    """
+    standing: dict[bytes, Reason | None] = dict.fromkeys(consenting, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
-    for fact in connection.execute(_facts(fingerprints, scope, needs_consent=needs_consent)):
+    for fact in facts:
         person = fact.fingerprint
         match fact.kind:
             case "suppressed":
@@ -118,35 +115,49 @@ def _standing(
     return {person: reason for person, reason in standing.items() if reason} | stopped
 
 
-def _facts(
-    fingerprints: Sequence[bytes], scope: Scope, *, needs_consent: bool
-) -> sa.CompoundSelect[Any]:
-    """All that is known of these numbers, in one query; a consent's kind is its channel."""
-    never = sa.type_coerce(sa.null(), UtcDateTime())
-    programs = (scope.program, ALL_PROGRAMS)
-    parts = [
-        _part(Suppression, "suppressed", never, fingerprints, Suppression.program.in_(programs)),
-        _part(ReviewHold, "held", ReviewHold.due_at, fingerprints, ReviewHold.decided_at.is_(None)),
-    ]
-    if needs_consent:
-        asked = sa.and_(
-            OptInRequest.program == scope.program, OptInRequest.status == RequestStatus.PENDING
-        )
-        agreed = sa.and_(Consent.program == scope.program, Consent.withdrawn_at.is_(None))
-        parts += [
-            _part(OptInRequest, "pending", OptInRequest.code_expires_at, fingerprints, asked),
-            _part(Consent, Consent.channel, Consent.expires_at, fingerprints, agreed),
-        ]
-    return sa.union_all(*parts)
+def _part(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
+    """What one table says of the people asked for; a consent's kind is its channel."""
+    people = table.fingerprint.in_(sa.bindparam("people", expanding=True))
+    return _fact(table.fingerprint, kind, until).where(people, *which)
 
 
-def _part(
-    table: type[Any], kind: Any, until: Any, fingerprints: Sequence[bytes], which: Any
-) -> sa.Select[Any]:
+def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
     kind = sa.literal(kind) if isinstance(kind, str) else kind
     return sa.select(
-        table.fingerprint, sa.cast(kind, sa.String).label("kind"), until.label("until")
-    ).where(table.fingerprint.in_(fingerprints), which)
+        person.label("fingerprint"), sa.cast(kind, sa.String).label("kind"), until.label("until")
+    )
+
+
+_PROGRAM, _TIMED = "program", "timed program"  # the latter has quiet hours or a cap
+_is_timed = sa.or_(Program.quiet_from.is_not(None), Program.cap_messages.is_not(None))
+_kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
+
+# All that is known of some people and of the program, in one query.
+_program: sa.BindParameter[str] = sa.bindparam("scope")
+_never = sa.type_coerce(sa.null(), UtcDateTime())
+_nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
+_FACTS = sa.union_all(
+    _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
+    _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
+    _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
+)
+_FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
+    *_FACTS.selects,
+    _part(
+        OptInRequest,
+        "pending",
+        OptInRequest.code_expires_at,
+        OptInRequest.program == _program,
+        OptInRequest.status == RequestStatus.PENDING,
+    ),
+    _part(
+        Consent,
+        Consent.channel,
+        Consent.expires_at,
+        Consent.program == _program,
+        Consent.withdrawn_at.is_(None),
+    ),
+)
 
 
 def program_exists(connection: Connection, slug: str) -> bool:

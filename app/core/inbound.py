@@ -26,6 +26,7 @@ from app.core.replies import Reply, language_of_region, render
 from app.core.scheduled import ScheduledMessages
 
 _Row = models.InboundMessage
+_STORE = sa.insert(_Row).returning(_Row.id)
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -74,10 +75,13 @@ class Inbox:
         """Understand a text and act on it; the same provider message id gets the first answer.
 
         Returns when the act is durable and, after an opt-out, nothing is on its way any more and
-        what waited at the provider for its time is cancelled. Raises StorageUnavailableError where that can't be said: the provider must try again.
+        what waited at the provider for its time is cancelled. Raises StorageUnavailableError where
+        that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
-        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        meaning = _with_opt_out_type(
+            classify(message.body, self._policy.own_words), message.opt_out_type
+        )
         try:
             outcome, on_its_way = self._settle(phone, message, meaning)
         except (IntegrityError, StorageUnavailableError):
@@ -223,5 +227,4 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = sa.insert(_Row).values(row).returning(_Row.id)
-    return turn.connection.execute(query).scalar_one()
+    return turn.connection.execute(_STORE, row).scalar_one()

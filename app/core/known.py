@@ -15,6 +15,7 @@ from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
     UNSETTLED,
+    Consent,
     DeliveryStatus,
     InboundMessage,
     OptInRequest,
@@ -45,7 +46,7 @@ class Silence(StrEnum):
     TOO_MANY_REPLIES = "too_many_replies"
     OVERTAKEN = "overtaken"  # found later in the provider's log, when newer words stood already
     TOO_LATE = "too_late"  # it was found in the provider's log, when no answer was due any more
-    ANSWERED_APART = "answered_apart"  # found there early enough: the answer is a message of its own
+    ANSWERED_APART = "answered_apart"  # found there in time: the answer is a message of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,15 @@ class Known:
     """The number's state. What is False here can't become true while the lock is held.
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
-    `held`: a text waits for review. `pending`: a request waits for its code. `claimed`: a message
-    is being handed to the provider. `scheduled`: one waits there for its time. `first`: what a copy of this very text was answered.
+    `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
+    request waits for its code. `claimed`: a message is being handed to the provider. `scheduled`:
+    one waits there for its time. `first`: what a copy of this very text was answered.
     """
 
     number: str | None
     language: str | None
     opted_out: bool
+    consented: bool
     held: bool
     pending: bool
     claimed: bool
@@ -113,6 +116,7 @@ def _query() -> sa.Select[Any]:
                 Suppression.program == ALL_PROGRAMS,
                 Suppression.reason == consent.OPT_OUT,
             ).label("opted_out"),
+            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
             _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
             _there_is(
                 OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
@@ -143,9 +147,9 @@ def _query() -> sa.Select[Any]:
     )
 
 
-def _word(value: str) -> sa.BindParameter[str]:
+def _word(value: str) -> sa.ColumnClause[str]:
     """As a part of the statement: an index on such rows alone is found only then."""
-    return sa.literal(str(value), literal_execute=True)
+    return sa.literal_column(f"'{value}'", sa.String)
 
 
 def _there_is(table: type[Any], person: Any, *which: Any) -> Any:

@@ -82,7 +82,7 @@ class Ledger:
             if not ready:
                 return 0
             row = _seal_of(ready, last, self._clock())
-            query = insert(connection, LedgerSeal).values(row).on_conflict_do_nothing()
+            query = insert(LedgerSeal).values(row).on_conflict_do_nothing()
             done = connection.execute(query.returning(LedgerSeal.number)).first()
         return len(ready) if done is not None else 0
 

@@ -37,7 +37,7 @@ class Limiter:
         end = start + limit.window
         row = {"key": key, "count": 1, "expires_at": end}
         with self._database.write() as connection:
-            query = insert(connection, RateCount).values(row)
+            query = insert(RateCount).values(row)
             query = query.on_conflict_do_update(
                 index_elements=["key"], set_={"count": RateCount.count + 1}
             )

@@ -79,7 +79,7 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"  # a consent ended with an opt-out
     RESTORE = "restore"  # the person came back, and with it the consent
     PREFERENCE = "preference"  # the person chose another channel
-    CANCEL_FAILED = "cancel_failed"  # a scheduled message could not be cancelled at the provider yet
+    CANCEL_FAILED = "cancel_failed"  # a scheduled message is still with the provider after a STOP
     LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
 
 

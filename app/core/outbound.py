@@ -88,9 +88,7 @@ class Outbox:
         if claimed.row.reason is not None:
             raise NotSentError(Reason(claimed.row.reason), claimed.detail)
         message = OutgoingMessage(phone, claimed.body or None, draft.sender, draft.options)
-        return self._hand_over(
-            claimed, message, lambda: self._claims.renew(claimed, draft, phone)
-        )
+        return self._hand_over(claimed, message, lambda: self._claims.renew(claimed, draft, phone))
 
     def answer(self, inbound_message_id: int, code: str | None = None) -> Receipt | None:
         """Send the answer to a text that was not answered in its webhook; None where it is none.

@@ -5,7 +5,7 @@ a while counts as unknown: it is looked up at the provider, never sent again by 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -27,8 +27,13 @@ from app.core.models import ALL_PROGRAMS, UNSETTLED, DeliveryStatus, OutboundMes
 from app.core.policy import Clock
 from app.core.provider import Acceptance
 
+# A key may be used for another message after that; a campaign's keys never.
+KEYS_KEPT = timedelta(days=7)
+
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
+
+_UPDATE = sa.update(OutboundMessage).where(OutboundMessage.id == sa.bindparam("message"))
 
 _T = TypeVar("_T")
 
@@ -100,11 +105,24 @@ class Outcomes:
         claimed = _left_since(DeliveryStatus.CLAIMED, now).values(
             status=DeliveryStatus.UNKNOWN, updated_at=now
         )
-        retrying = _left_since(DeliveryStatus.RETRYING, now).where(UNSETTLED).values(
-            status=DeliveryStatus.FAILED, idempotency_key=None, updated_at=now
+        retrying = (
+            _left_since(DeliveryStatus.RETRYING, now)
+            .where(UNSETTLED)
+            .values(status=DeliveryStatus.FAILED, idempotency_key=None, updated_at=now)
         )
         with self._database.write() as connection:
             return sum(connection.execute(each).rowcount for each in (claimed, retrying))
+
+    def free_keys(self) -> int:
+        """Give back the idempotency keys that were kept long enough; how many. A periodic chore."""
+        used = sa.update(OutboundMessage).where(
+            OutboundMessage.idempotency_key.is_not(None),
+            OutboundMessage.created_at < self._clock() - KEYS_KEPT,
+            OutboundMessage.requester.not_like("campaign%"),
+        )
+        with self._database.write() as connection:
+            freed = used.values(idempotency_key=None, content_digest=None)
+            return connection.execute(freed).rowcount
 
     def _write(self, claimed: Any, write: Callable[[Connection, datetime], _T]) -> _T:
         for pause in _PAUSES:
@@ -151,5 +169,4 @@ def _suppress(
 
 
 def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> None:
-    query = sa.update(OutboundMessage).where(OutboundMessage.id == claimed.id)
-    connection.execute(query.values(updated_at=now, **values))
+    connection.execute(_UPDATE, {"message": claimed.id, "updated_at": now, **values})

@@ -26,6 +26,11 @@ def pause_after(error: ProviderError, attempts: int) -> float | None:
     return pause if pause <= _LONGEST_PAUSE else None
 
 
+def wait_before_repeating(error: ProviderError) -> timedelta | None:
+    """What to tell a caller, where the same message may be sent again later; else None."""
+    return (error.retry_after or USUAL_WAIT) if may_be_repeated(error) else None
+
+
 def may_be_repeated(error: ProviderError) -> bool:
     """Whether the same message may be sent again without being sent twice."""
     return not error.permanent and not isinstance(error, ProviderOutcomeUnknownError)

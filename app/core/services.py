@@ -13,6 +13,7 @@ from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.ledger import Ledger
+from app.core.limits import Limiter
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
@@ -50,6 +51,7 @@ class Services:
     histories: Histories
     api_keys: ApiKeys
     ledger: Ledger
+    limiter: Limiter
     dossiers: Dossiers
 
     @classmethod
@@ -86,5 +88,6 @@ class Services:
             histories=Histories(database),
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
+            limiter=Limiter(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
         )

@@ -24,25 +24,16 @@ TOO_OFTEN = "this number has had as many messages of this program as its frequen
 # What never reached anybody counts for no cap.
 _NOT_SENT = (DeliveryStatus.REFUSED, DeliveryStatus.FAILED, DeliveryStatus.CANCELED)
 
-TIMING_OF_PROGRAM = (
-    Program.quiet_from,
-    Program.quiet_until,
-    Program.cap_messages,
-    Program.cap_days,
-)
-
 
 def not_now(
-    connection: Connection, phones: Sequence[Phone], scope: Any, program: Any, at: datetime
+    connection: Connection, phones: Sequence[Phone], slug: str, at: datetime
 ) -> dict[bytes, str]:
-    """Why a marketing message may not reach these numbers at that time, for those that it may not.
-
-    `program`: a row with TIMING_OF_PROGRAM.
-    """
+    """Why a program's marketing may not reach these numbers at that time, where it may not."""
+    program = connection.execute(sa.select(Program).where(Program.slug == slug)).one()
     refused: dict[bytes, str] = {}
     if program.cap_messages is not None:
         people = [phone.fingerprint for phone in phones]
-        refused |= dict.fromkeys(_had_enough(connection, people, scope, program, at), TOO_OFTEN)
+        refused |= dict.fromkeys(_had_enough(connection, people, program, at), TOO_OFTEN)
     if program.quiet_from is not None:
         quiet = quiet_numbers(phones, program.quiet_from, program.quiet_until, at)
         refused |= dict.fromkeys(quiet, QUIET)
@@ -92,14 +83,14 @@ def _is_within(now: time, start: time, end: time) -> bool:
 
 
 def _had_enough(
-    connection: Connection, people: Sequence[bytes], scope: Any, program: Any, at: datetime
+    connection: Connection, people: Sequence[bytes], program: Any, at: datetime
 ) -> Sequence[bytes]:
     query = (
         sa.select(OutboundMessage.fingerprint)
         .where(
             OutboundMessage.fingerprint.in_(people),
             OutboundMessage.created_at > at - timedelta(days=program.cap_days),
-            OutboundMessage.program == scope.program,
+            OutboundMessage.program == program.slug,
             OutboundMessage.purpose == Purpose.MARKETING,
             OutboundMessage.status.not_in(_NOT_SENT),
         )

@@ -150,9 +150,7 @@ class UnknownOutcomes:
         with self._database.write() as connection:
             subscribers.lock_known(connection, row.fingerprint)
             now = self._clock()
-            query = sa.update(_Row).where(
-                _Row.id == row.id, _Row.status == DeliveryStatus.UNKNOWN
-            )
+            query = sa.update(_Row).where(_Row.id == row.id, _Row.status == DeliveryStatus.UNKNOWN)
             written = connection.execute(query.values(updated_at=now, **values)).rowcount
             message_id = values.get("provider_message_id")
             if written and message_id:
@@ -174,5 +172,3 @@ def _reads_as(kept: str) -> Callable[[str], bool]:
     """Whether a text is the kept one, in which a code's place may be empty."""
     pattern = r"\d{4,10}".join(re.escape(part) for part in kept.split(CODE_PLACE))
     return lambda text: re.fullmatch(pattern, text.rstrip("\n")) is not None
-
-

@@ -188,7 +188,7 @@ class SimulatorProvider:
             "send_at": send_at,
         }
         with self._database.write() as connection:
-            query = insert(connection, SimulatorMessage).values(row).on_conflict_do_nothing()
+            query = insert(SimulatorMessage).values(row).on_conflict_do_nothing()
             return connection.execute(query.returning(SimulatorMessage)).first()
 
     def _newest(self) -> int:

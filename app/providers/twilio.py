@@ -131,9 +131,7 @@ class TwilioProvider:
         self, method: str, path: str, data: Any = None, timeout: float | None = None
     ) -> Response:
         address = self._messages + path
-        return exchange(
-            lambda: self._client.request(method, address, data=data, timeout=timeout)
-        )
+        return exchange(lambda: self._client.request(method, address, data=data, timeout=timeout))
 
 
 def make_transport() -> HttpClient:

@@ -27,6 +27,7 @@ class Spelling:
     def __init__(
         self,
         known: frozenset[str],
+        *,
         keywords: frozenset[str],
         beside_stop: frozenset[str],
         spelt_k: frozenset[str],
@@ -41,14 +42,18 @@ class Spelling:
             for slip in _without_one(word):
                 self._slips.setdefault(slip, set()).add(word)
 
-    def corrected(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the tokens with known words for misspelt ones; marks stay where they are."""
+    def corrected(
+        self, tokens: tuple[str, ...], kept: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        """Return the tokens with known words for misspelt ones; marks, and `kept`, stay."""
         if len([t for t in tokens if len(t) == 1 and t.isalnum()]) >= _SPELLED_LETTERS:
             tokens = _joined_letters(tokens)
         if all(t in self._known or t in MARKS for t in tokens):
             return tokens
         tokens = self._put_together(_with_last_letter(tokens))
-        return tuple(word for token in tokens for word in self._meant(token))
+        return tuple(
+            word for token in tokens for word in ((token,) if token in kept else self._meant(token))
+        )
 
     def _put_together(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Read "st op" and "can cel", where the pieces are the whole message."""
@@ -126,7 +131,8 @@ def _with_last_letter(tokens: tuple[str, ...]) -> tuple[str, ...]:
         return tokens
     kept: list[str] = []
     for token, following in zip(tokens, (*tokens[1:], ""), strict=True):
-        if token == "?" and kept and following and kept[-1] in LAST_LETTER_LOST:
+        lost = kept and following and kept[-1] in LAST_LETTER_LOST
+        if lost and token == "?":  # noqa: S105
             kept[-1] = LAST_LETTER_LOST[kept[-1]]
         else:
             kept.append(token)
