@@ -161,7 +161,7 @@ class Settings(BaseModel):
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)
     ] = "it"
-    consent: Literal["required", "assumed"] = "assumed"
+    consent: Literal["required", "assumed"] = "required"
     double_opt_in: bool = True
     code_ttl_seconds: int = Field(default=600, ge=1)
     code_max_attempts: int = Field(default=5, ge=1)

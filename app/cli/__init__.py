@@ -3,8 +3,12 @@
 from app.cli.api_keys import api_key
 from app.cli.classify import classify
 from app.cli.common import Commands
+from app.cli.consents import consents
+from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
+from app.cli.ledger import ledger
 from app.cli.messages import chores, messages, reconcile
+from app.cli.programs import program
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -23,13 +27,18 @@ main = Commands(
         migrate,
         serve,
         api_key,
+        program,
         suppress,
         suppressions,
+        consents,
         filter_file,
-        review,
-        classify,
         messages,
         reconcile,
+        review,
+        subscriber,
+        ledger,
+        dossier,
+        classify,
         chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

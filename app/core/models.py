@@ -108,9 +108,10 @@ class Program(Base):
     """What one consents to: a brand's series of messages.
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
-    that name the program after STOP, normalised, one a line. No marketing goes out from
-    `quiet_from` to `quiet_until`, on the recipient's clock, nor more than `cap_messages` to one
-    number in `cap_days`.
+    that name the program after STOP, normalised, one a line. `text_version`: the consent text that
+    people are shown now; other doors and imports may have shown texts of their own since. No
+    marketing goes out from `quiet_from` to `quiet_until`, on the recipient's clock, nor more than
+    `cap_messages` to one number in `cap_days`.
     """
 
     __tablename__ = "programs"
@@ -130,6 +131,7 @@ class Program(Base):
     quiet_until: Mapped[time | None]
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
+    text_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 

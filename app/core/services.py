@@ -12,6 +12,7 @@ from app.core.dossier import Dossiers
 from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
+from app.core.joining import JoinForm
 from app.core.ledger import Ledger
 from app.core.limits import Limiter
 from app.core.optin import OptIns
@@ -19,6 +20,7 @@ from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
+from app.core.preferences import Preferences
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.reconcile import Reconciler
@@ -35,6 +37,7 @@ class Services:
     database: Database
     phones: PhoneReader
     policy: Policy
+    clock: Clock
     provider: Provider
     gate: Gate
     inbox: Inbox
@@ -45,6 +48,8 @@ class Services:
     reconciler: Reconciler
     programs: Programs
     opt_ins: OptIns
+    join_form: JoinForm
+    preferences: Preferences
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
@@ -68,10 +73,12 @@ class Services:
         outbox = Outbox(database, provider, phones, policy, clock, sleep, scheduled)
         outcomes = Outcomes(database, clock, sleep)
         inbox = Inbox(database, phones, policy, scheduled, clock, sleep)
+        opt_ins = OptIns(database, phones, policy, outbox, clock)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
+            clock=clock,
             provider=provider,
             gate=Gate(database, phones, policy, clock),
             inbox=inbox,
@@ -81,7 +88,9 @@ class Services:
             unknowns=UnknownOutcomes(database, provider, outcomes, clock),
             reconciler=Reconciler(database, provider, phones, inbox, outbox, clock),
             programs=Programs(database, policy, clock),
-            opt_ins=OptIns(database, phones, policy, outbox, clock),
+            opt_ins=opt_ins,
+            join_form=JoinForm(database, policy, opt_ins, clock),
+            preferences=Preferences(database, phones, policy, scheduled, clock, sleep),
             deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),

@@ -1,7 +1,7 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
-import math
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -55,9 +55,9 @@ def status_of(error: GatewayError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _known(error: GatewayError) -> Response:
-    response = _render(status_of(error), str(error), error)
-    say_when_to_repeat(response, error)
+def note(error: GatewayError, response: Response) -> Response:
+    """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
+    say_when_to_repeat(error, response)
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
@@ -65,14 +65,18 @@ def _known(error: GatewayError) -> Response:
     return response
 
 
-def say_when_to_repeat(response: Response, error: GatewayError) -> None:
+def say_when_to_repeat(error: GatewayError, response: Response) -> None:
     wait = None
     if isinstance(error, TooManyRequestsError):
         wait = error.retry_after
     elif isinstance(error, ProviderError):
         wait = wait_before_repeating(error)
     if wait is not None:
-        response.headers["Retry-After"] = str(max(math.ceil(wait.total_seconds()), 1))
+        response.headers["Retry-After"] = str(max(ceil(wait.total_seconds()), 1))
+
+
+def _known(error: GatewayError) -> Response:
+    return note(error, _render(status_of(error), str(error), error))
 
 
 def _http(error: HTTPException) -> Response:

@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("quiet_until", sa.Time(), nullable=True),
         sa.Column("cap_messages", sa.Integer(), nullable=True),
         sa.Column("cap_days", sa.Integer(), nullable=True),
+        sa.Column("text_version", sa.Integer(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )
