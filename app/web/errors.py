@@ -57,7 +57,7 @@ def status_of(error: GatewayError) -> int:
 
 def note(error: GatewayError, response: Response) -> Response:
     """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
-    say_when_to_repeat(error, response)
+    say_when_to_repeat(response, error)
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
@@ -65,7 +65,11 @@ def note(error: GatewayError, response: Response) -> Response:
     return response
 
 
-def say_when_to_repeat(error: GatewayError, response: Response) -> None:
+def _known(error: GatewayError) -> Response:
+    return note(error, _render(status_of(error), str(error), error))
+
+
+def say_when_to_repeat(response: Response, error: GatewayError) -> None:
     wait = None
     if isinstance(error, TooManyRequestsError):
         wait = error.retry_after
@@ -73,10 +77,6 @@ def say_when_to_repeat(error: GatewayError, response: Response) -> None:
         wait = wait_before_repeating(error)
     if wait is not None:
         response.headers["Retry-After"] = str(max(ceil(wait.total_seconds()), 1))
-
-
-def _known(error: GatewayError) -> Response:
-    return note(error, _render(status_of(error), str(error), error))
 
 
 def _http(error: HTTPException) -> Response:

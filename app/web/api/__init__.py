@@ -78,7 +78,7 @@ def _not_taken(error: ProviderError) -> Response:
     detail = f"the provider did not take the message: {said}"
     code = error.code or None
     answer = problem(status, detail, permanent=error.permanent, provider_code=code)
-    say_when_to_repeat(error, answer)
+    say_when_to_repeat(answer, error)
     return answer
 
 
