@@ -39,11 +39,6 @@ main = Commands(
         ledger,
         dossier,
         classify,
-<<<<<<< HEAD
-=======
-        messages,
-        reconcile,
->>>>>>> main
         chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

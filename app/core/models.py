@@ -127,18 +127,11 @@ class Program(Base):
     yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
-<<<<<<< HEAD
-=======
-    text_version: Mapped[int | None]
->>>>>>> main
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
-<<<<<<< HEAD
     text_version: Mapped[int | None]
-=======
->>>>>>> main
     created_at: Mapped[datetime]
 
 

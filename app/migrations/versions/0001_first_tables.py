@@ -94,18 +94,11 @@ def upgrade() -> None:
         sa.Column("yes_confirms", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("join_words", sa.Text(), server_default="", nullable=False),
         sa.Column("stop_words", sa.Text(), server_default="", nullable=False),
-<<<<<<< HEAD
-=======
-        sa.Column("text_version", sa.Integer(), nullable=True),
->>>>>>> main
         sa.Column("quiet_from", sa.Time(), nullable=True),
         sa.Column("quiet_until", sa.Time(), nullable=True),
         sa.Column("cap_messages", sa.Integer(), nullable=True),
         sa.Column("cap_days", sa.Integer(), nullable=True),
-<<<<<<< HEAD
         sa.Column("text_version", sa.Integer(), nullable=True),
-=======
->>>>>>> main
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )
