@@ -27,6 +27,7 @@ ROUTES = {
     "GET /u/<token>": PUBLIC,
     "POST /u/<token>": PUBLIC,
     "POST /u/<token>/data": PUBLIC,
+    "POST /u/<token>/document": PUBLIC,
     "POST /webhooks/twilio/inbound": SIGNED,
     "POST /webhooks/twilio/status": SIGNED,
     "POST /api/v1/messages": BEARER,

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -12,6 +13,7 @@ from app.core.errors import InvalidInputError
 from app.core.models import ALL_PROGRAMS, Channel
 from app.core.preferences import Standing, Visit
 from app.core.services import Services
+from app.documents.dossier import render_dossier
 from app.web.guards import own_forms_only
 from app.web.pages.frame import Frame
 from app.web.pages.visitors import address_of, user_agent_of
@@ -31,6 +33,7 @@ def blueprint(services: Services, secret_key: str) -> Blueprint:
     pages.add_url_rule("", "show", own.show)
     pages.add_url_rule("", "act", own.act, methods=["POST"])
     pages.add_url_rule("/data", "data", own.data, methods=["POST"])
+    pages.add_url_rule("/document", "document", own.document, methods=["POST"])
     return pages
 
 
@@ -62,14 +65,22 @@ class _OwnPage:
         raise InvalidInputError("there is no such button on this page")
 
     def data(self, token: str) -> Response:
+        """All that is held, for programs and for `optout dossier verify`."""
         if not self._comes_from_page_of(token):
             return self._page(token, 403, fault="stale")
+        content = json.dumps(self._dossier(token), ensure_ascii=False, indent=2)
+        return _file(content, "application/json", "json")
+
+    def document(self, token: str) -> Response:
+        """The same to read, print and hand over."""
+        if not self._comes_from_page_of(token):
+            return self._page(token, 403, fault="stale")
+        language = self.frame.language(known=self._standing(token).language)
+        return _file(render_dossier(self._dossier(token), language), "text/html", "html")
+
+    def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
-        dossier = self.services.dossiers.export_known(fingerprint)
-        content = json.dumps(dossier, ensure_ascii=False, indent=2)
-        response = Response(content, mimetype="application/json")
-        response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
-        return response
+        return self.services.dossiers.export_known(fingerprint)
 
     def _stop(self, token: str) -> AnyResponse:
         program = request.form.get("program", "")
@@ -127,3 +138,9 @@ class _OwnPage:
 
     def _address(self) -> str:
         return address_of(request, self.services.policy.public_url)
+
+
+def _file(content: str, kind: str, ending: str) -> Response:
+    response = Response(content, mimetype=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="optout.{ending}"'
+    return response
