@@ -90,7 +90,7 @@ class Services:
             programs=Programs(database, policy, clock),
             opt_ins=opt_ins,
             join_form=JoinForm(database, policy, opt_ins, clock),
-            preferences=Preferences(database, phones, policy, clock, sleep),
+            preferences=Preferences(database, phones, policy, scheduled, clock, sleep),
             deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
