@@ -19,6 +19,7 @@ from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Su
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
+ERASED = "erased"  # the person was erased, and is not to be written to again
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +174,22 @@ def prefer(
 def record(
     connection: Connection,
     act: Act,
-    fingerprint: bytes,
+    fingerprint: bytes | None,
     program: str,
     evidence: Evidence,
     at: datetime,
 ) -> int:
-    """Append an entry to the ledger; its number."""
+    """Append an entry to the ledger; its number. Without fingerprint it is about nobody to tell."""
     entry = _entry(act, fingerprint, program, evidence, at)
     query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
     return connection.execute(query).scalar_one()
 
 
 def _entry(
-    act: Act, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+    act: Act, fingerprint: bytes | None, program: str, evidence: Evidence, at: datetime
 ) -> dict[str, Any]:
-    text = None if evidence.text is None else storable(evidence.text)
-    digests = digests_of(os.urandom(16), fingerprint, text)
+    text = None if evidence.text is None or fingerprint is None else storable(evidence.text)
+    digests = digests_of(os.urandom(16), fingerprint or os.urandom(32), text)
     return {
         "at": at,
         "act": act,
@@ -197,7 +198,7 @@ def _entry(
         "door": evidence.door,
         "text": text,
         "evidence": evidence.details,
-        "salt": digests.salt,
+        "salt": digests.salt if fingerprint else None,
         "person_digest": digests.person_digest,
         "text_digest": digests.text_digest,
     }

@@ -33,12 +33,16 @@ _ANSWERED_BY_PROVIDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done with a text. `repeated`: it had been done before, nothing changed now."""
+    """What was done with a text.
+
+    `repeated`: it had been done before, nothing changed now. `erased`: the person was.
+    """
 
     reply: str | None
     silence: Silence | None
     meaning: Meaning
     repeated: bool = False
+    erased: bool = False
 
 
 class Inbox:
@@ -72,6 +76,8 @@ class Inbox:
             # A copy of this text under another sender was stored at this very moment, or the
             # connection had broken unnoticed. Once more is safe: what was done is not done again.
             outcome, in_flight = self._settle(phone, message, meaning)
+        if outcome.erased:
+            self._database.scrub()
         late = barrier.wait_for(self._database, in_flight, self._sleep)
         if late and not outcome.repeated:
             self._record_late(late, phone, message)
@@ -114,6 +120,8 @@ class Inbox:
             review.hold(
                 turn.connection, turn.phone.fingerprint, stored, turn.evidence, turn.now, period
             )
+        if said and said.reply is Reply.ERASED:
+            return replace(outcome, erased=True)
         code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
         return _with_code(outcome, code)
 
@@ -177,7 +185,8 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "provider_message_id": message.provider_message_id,
         "fingerprint": turn.phone.fingerprint,
         "recipient": message.recipient,
-        "body": message.body,
+        # The text that erases is not kept itself.
+        "body": None if said and said.reply is Reply.ERASED else message.body,
         "received_at": turn.now,
         "meaning": meaning.intent,
         "rule": meaning.rule,

@@ -7,6 +7,7 @@ from typing import Self
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.database import Database
+from app.core.deletions import Deletions
 from app.core.delivery import DeliveryLog
 from app.core.dossier import Dossiers
 from app.core.gate import Gate
@@ -18,6 +19,7 @@ from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
+from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.review import ReviewQueue
@@ -45,6 +47,8 @@ class Services:
     api_keys: ApiKeys
     ledger: Ledger
     dossiers: Dossiers
+    privacy: Privacy
+    deletions: Deletions
 
     @classmethod
     def build(
@@ -75,4 +79,6 @@ class Services:
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
+            privacy=Privacy(database, phones, provider, clock, sleep),
+            deletions=Deletions(database, provider, clock),
         )

@@ -37,6 +37,7 @@ from app.core.provider import (
 )
 
 NAME = "twilio"
+UNFINISHED = 20009  # on its way: can't be deleted yet, https://www.twilio.com/docs/api/errors/20009
 OPTED_OUT = 21610  # https://www.twilio.com/docs/api/errors/21610
 
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
@@ -99,6 +100,16 @@ class TwilioProvider:
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         return _resource(self._request("GET", f".json?{urlencode(query)}" if query else ".json"))
+
+    def delete(self, provider_message_id: str) -> None:
+        path = f"/{provider_message_id}.json"
+        response = self._request("DELETE", path)
+        if response.ok:
+            return
+        refusal = _refusal(response.status_code, _json(response))
+        if refusal.code == UNFINISHED:  # perhaps scheduled: then it must not even be sent
+            self._request("POST", path, data={"Status": "canceled"})
+        raise refusal
 
     def _request(self, method: str, path: str, data: Any = None) -> Response:
         return exchange(lambda: self._client.request(method, self._messages + path, data=data))
