@@ -71,7 +71,7 @@ TABLES: Mapping[str, Table] = {
             Held("fingerprint erased_at", _WHO, Aim.SILENCE, Period.SILENCE, erased=False),
             Held("number", "the telephone number", Aim.SEND, Period.RECORD),
             Held("language", "the language the person writes in", Aim.ANSWER, Period.RECORD),
-            Held("first_seen_at", "since when", Aim.PROOF, Period.SILENCE, erased=False),
+            Held("first_seen_at", "since when", Aim.SILENCE, Period.SILENCE, erased=False),
         ),
     ),
     "suppressions": Table(
@@ -113,7 +113,12 @@ TABLES: Mapping[str, Table] = {
     "ledger_entries": Table(
         (
             Held("fingerprint salt", _WHO, Aim.PROOF, Period.PROOF),
-            Held("text", "the words by which the person decided", Aim.PROOF, Period.PROOF),
+            Held(
+                "text",
+                "the words by which the person decided, and what a form brought",
+                Aim.PROOF,
+                Period.PROOF,
+            ),
         ),
         # The digests tell nothing without the salt.
         "id at act program door evidence person_digest text_digest",
@@ -147,10 +152,10 @@ TABLES: Mapping[str, Table] = {
             Held(
                 "inbound_message_id fingerprint opened_at due_at decided_at decision",
                 "that a text waited for an operator",
-                Aim.SILENCE,
+                Aim.ANSWER,
                 Period.RECORD,
             ),
-            Held("decided_by", "the operator who decided", Aim.PROOF, Period.RECORD),
+            Held("decided_by", "the operator who decided", Aim.ANSWER, Period.RECORD),
         ),
     ),
     "outbound_messages": Table(
@@ -159,7 +164,7 @@ TABLES: Mapping[str, Table] = {
             Held(
                 "idempotency_key content_digest",
                 "the sender's own mark of the message",
-                Aim.PROTECT,
+                Aim.SEND,
                 Period.TEXT,
             ),
             Held(
@@ -229,8 +234,7 @@ TABLES: Mapping[str, Table] = {
         "id sid direction status created_at",
     ),
     "api_keys": Table(
-        (Held("name", "as the operator called it", Aim.PROTECT, Period.SILENCE, erased=False),),
-        "id secret_hash program purpose created_at last_used_at revoked_at",
+        other="id name secret_hash program purpose created_at last_used_at revoked_at",
     ),
     "programs": Table(
         other="slug brand purpose language sender notice_url retention_days renewal_days "

@@ -22,6 +22,7 @@ from app.core.policy import Clock, Policy, utc_now
 from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
+from app.core.retention import Retention
 from app.core.review import ReviewQueue
 from app.core.suppressions import SuppressionList
 
@@ -48,6 +49,7 @@ class Services:
     ledger: Ledger
     dossiers: Dossiers
     privacy: Privacy
+    retention: Retention
     deletions: Deletions
 
     @classmethod
@@ -61,6 +63,7 @@ class Services:
         sleep: Sleep = time.sleep,
     ) -> Self:
         outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        reviews = ReviewQueue(database, clock)
         return cls(
             database=database,
             phones=phones,
@@ -74,11 +77,12 @@ class Services:
             opt_ins=OptIns(database, phones, policy, outbox, clock),
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
-            reviews=ReviewQueue(database, clock),
+            reviews=reviews,
             histories=Histories(database),
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
             privacy=Privacy(database, phones, provider, clock, sleep),
+            retention=Retention(database, reviews, policy, clock),
             deletions=Deletions(database, provider, clock),
         )

@@ -8,6 +8,7 @@ from app.core.errors import InvalidInputError, ProviderError, ProviderOutcomeUnk
 from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
+from app.web.api.erasures import ErasureRequests
 from app.web.api.messages import Messages
 from app.web.api.reading import read_body, read_query
 from app.web.api.reviews import ReviewRequests
@@ -21,7 +22,12 @@ PREFIX = "/api/v1"
 
 def routes(services: Services) -> list[Route]:
     """All there is, in the order in which it is described."""
-    resources = (Messages(services), SuppressionRequests(services), ReviewRequests(services))
+    resources = (
+        Messages(services),
+        SuppressionRequests(services),
+        ReviewRequests(services),
+        ErasureRequests(services),
+    )
     return [route for resource in resources for route in resource.routes()]
 
 

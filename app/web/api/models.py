@@ -260,6 +260,40 @@ class Decision(Given):
     by: Annotated[str, Field(examples=["front desk"])]
 
 
+class EraseRequest(Asked):
+    to: Number
+    requested_by: Annotated[
+        Label,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Who asked, and how; it stays in the ledger: no number in it.",
+            examples=["the person, by e-mail of 3 May"],
+        ),
+    ]
+
+
+class Kept(Given):
+    what: Annotated[str, Field(examples=["the keyed fingerprint of the number"])]
+    why: str
+    until: Annotated[str, Field(examples=["the handset texts START"])]
+
+
+class Erased(Given):
+    """The certificate of an erasure. It does not say to whom: keep it with the request."""
+
+    certificate: Annotated[str, Field(description="Its id, which the ledger has as well.")]
+    at: datetime
+    requested_by: str
+    erased: Annotated[
+        dict[str, int], Field(description="Rows by table.", examples=[{"consents": 1}])
+    ]
+    provider_copies: Annotated[
+        int, Field(description="Messages that the provider was asked to delete.", examples=[12])
+    ]
+    kept: list[Kept]
+
+
 class Fault(Given):
     field: Annotated[
         str | None, Field(description="Null: the request as a whole.", examples=["to"])
