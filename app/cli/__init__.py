@@ -5,6 +5,7 @@ from app.cli.classify import classify
 from app.cli.common import Commands
 from app.cli.filter import filter_file
 from app.cli.privacy import privacy, prune, subscriber
+from app.cli.renewals import renewals
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -30,6 +31,7 @@ main = Commands(
         subscriber,
         privacy,
         prune,
+        renewals,
         classify,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

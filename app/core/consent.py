@@ -145,11 +145,24 @@ def give(
         "channel": given.channel,
         "email": given.email,
         "ledger_entry_id": entry,
+        "renewal_asked_at": None,
     }
     key = {"fingerprint": fingerprint, "program": given.program}
     query = insert(connection, Consent).values(**key, **row)
     connection.execute(
         query.on_conflict_do_update(index_elements=["fingerprint", "program"], set_=row)
+    )
+
+
+def note_renewal(
+    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+) -> None:
+    """The person is asked to consent again: once, until the consent is given anew."""
+    record(connection, Act.RENEWAL_ASKED, fingerprint, program, evidence, at)
+    connection.execute(
+        sa.update(Consent)
+        .where(Consent.fingerprint == fingerprint, Consent.program == program)
+        .values(renewal_asked_at=at)
     )
 
 

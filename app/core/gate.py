@@ -57,12 +57,13 @@ def refusals(
 ) -> dict[bytes, Reason]:
     """The reason for each number that may not get a message of this scope now.
 
-    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
+    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent; a
+    renewal always does, and once for each consent.
     Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
     """
     if not program_exists(connection, scope.program):
         return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
-    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
+    needs_consent = _needs_consent(scope.purpose, policy)
     standing: dict[bytes, Reason | None] = {}
     if needs_consent:
         standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
@@ -75,7 +76,7 @@ def refusals(
             case "held" if fact.until <= at:
                 # Nobody decided in time: an opt-out, whether or not a chore has said so yet.
                 stopped[person] = Reason.SUPPRESSED
-            case "held" if scope.purpose is Purpose.MARKETING:
+            case "held" if scope.purpose is not Purpose.SERVICE:
                 stopped.setdefault(person, Reason.UNDER_REVIEW)
             case "pending" if standing[person] is Reason.NO_CONSENT:
                 standing[person] = Reason.UNCONFIRMED
@@ -84,6 +85,12 @@ def refusals(
             case Channel.EMAIL | Channel.NONE:
                 standing[person] = Reason.OTHER_CHANNEL
     return {person: reason for person, reason in standing.items() if reason} | stopped
+
+
+def _needs_consent(purpose: Purpose, policy: Policy) -> bool:
+    """To ask for a consent is marketing itself: no installation may assume the one it needs."""
+    assumed = not policy.consent_required
+    return purpose is Purpose.RENEWAL or (purpose is Purpose.MARKETING and not assumed)
 
 
 def _facts(
@@ -101,6 +108,8 @@ def _facts(
             OptInRequest.program == scope.program, OptInRequest.status == RequestStatus.PENDING
         )
         agreed = sa.and_(Consent.program == scope.program, Consent.withdrawn_at.is_(None))
+        if scope.purpose is Purpose.RENEWAL:  # a consent that was asked for again counts no more
+            agreed = sa.and_(agreed, Consent.renewal_asked_at.is_(None))
         parts += [
             _part(OptInRequest, "pending", OptInRequest.code_expires_at, fingerprints, asked),
             _part(Consent, Consent.channel, Consent.expires_at, fingerprints, agreed),

@@ -14,7 +14,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import barrier, models, subscribers, wayout
+from app.core import barrier, consent, models, subscribers, wayout
+from app.core.consent import Evidence
 from app.core.database import Database, insert
 from app.core.errors import (
     IdempotencyConflictError,
@@ -151,7 +152,7 @@ class Outbox:
             if reason is Reason.UNKNOWN_PROGRAM:
                 raise NotSentError(reason)  # a caller's slip, nothing to keep of this number
             body = draft.body or ""
-            if reason is None and draft.purpose is Purpose.MARKETING:
+            if reason is None and draft.purpose is not Purpose.SERVICE:
                 body = self._with_way_out(connection, draft, phone)
             row = self._row(draft, phone, body, now)
             if reason is not None:
@@ -160,6 +161,9 @@ class Outbox:
                 insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
             ).first()
             if added is not None:
+                if reason is None and draft.purpose is Purpose.RENEWAL:
+                    said = Evidence(draft.requester, added.body, {"message": added.id})
+                    consent.note_renewal(connection, person, draft.program, said, now)
                 return added, body
             return self._first_with_same_key(connection, row), None
 

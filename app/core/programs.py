@@ -25,8 +25,8 @@ _LONGEST_TEXT = 2000
 class Terms:
     """A program as it holds now: its own choices, and the installation's where it has none.
 
-    `text` is what people are shown and agree to, `text_version` its number. `join_words` and
-    `stop_words` are normalised.
+    `text` is what people are shown and agree to, `text_version` its number. `renewal`: so long
+    before its end a consent may be asked for again. `join_words` and `stop_words` are normalised.
     """
 
     slug: str
@@ -36,6 +36,7 @@ class Terms:
     sender: str | None
     notice_url: str | None
     retention: timedelta
+    renewal: timedelta
     double_opt_in: bool
     yes_confirms: bool
     join_words: tuple[str, ...]
@@ -179,6 +180,7 @@ def _terms(row: Any, policy: Policy) -> Terms:
         sender=row.sender or policy.sender,
         notice_url=row.notice_url,
         retention=policy.retention if days is None else timedelta(days=days),
+        renewal=policy.renewal if row.renewal_days is None else timedelta(days=row.renewal_days),
         double_opt_in=policy.double_opt_in if double is None else double,
         yes_confirms=row.yes_confirms,
         join_words=tuple(row.join_words.splitlines()),
@@ -196,6 +198,7 @@ _COLUMNS = frozenset(
         "sender",
         "notice_url",
         "retention_days",
+        "renewal_days",
         "double_opt_in",
         "yes_confirms",
         "join_words",
@@ -213,6 +216,9 @@ def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     days = values.get("retention_days")
     if days is not None and not 1 <= days <= 3650:  # noqa: PLR2004 - ten years
         raise InvalidInputError("retention_days must be between 1 and 3650")
+    days = values.get("renewal_days")
+    if days is not None and not 1 <= days <= 365:  # noqa: PLR2004 - a year
+        raise InvalidInputError("renewal_days must be between 1 and 365")
     url = values.get("notice_url")
     if url is not None and not str(url).startswith(("https://", "http://")):
         raise InvalidInputError("notice_url must be a web address")

@@ -5,7 +5,8 @@ months is the usual figure for marketing); the proof's covers the time in which 
 imposed (L. 689/1981 art. 28: five years; TCPA: four).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,11 +69,13 @@ class Retention:
 
     def due(self) -> dict[str, int]:
         """How much has passed its period, by what is done to it; nothing is changed."""
+        return self._counted(list(self._rules()))
+
+    def _counted(self, rules: Sequence[Rule]) -> dict[str, int]:
+        counts = [rule.count.scalar_subquery().label(rule.doing) for rule in rules]
         with self._database.read() as connection:
-            counts = {
-                rule.doing: connection.execute(rule.count).scalar_one() for rule in self._rules()
-            }
-        return {doing: count for doing, count in counts.items() if count}
+            found = connection.execute(sa.select(*counts)).mappings().one()
+        return {doing: count for doing, count in found.items() if count}
 
     def prune(self) -> dict[str, int]:
         """Delete it; how much, by what was done. Stopped half-way it is whole, and goes on later.
@@ -81,14 +84,21 @@ class Retention:
         """
         # A text that nobody read in time is an opt-out: it must be one before the text goes.
         self._reviews.settle_overdue()
-        done = {rule.doing: self._apply(rule) for rule in self._rules()}
-        done = {doing: count for doing, count in done.items() if count}
+        done: Counter[str] = Counter()
+        while taken := self._round():  # what is gone may have kept something else
+            done.update(taken)
         if done:
             with self._database.write() as connection:
-                evidence = Evidence("retention", details={"done": done})
+                evidence = Evidence("retention", details={"done": dict(done)})
                 consent.record(connection, Act.PRUNE, None, ALL_PROGRAMS, evidence, self._clock())
         self._database.scrub()
-        return done
+        return dict(done)
+
+    def _round(self) -> dict[str, int]:
+        rules = list(self._rules())
+        due = self._counted(rules)  # first a look: most have nothing to do on most days
+        taken = {rule.doing: self._apply(rule) for rule in rules if rule.doing in due}
+        return {doing: count for doing, count in taken.items() if count}
 
     def _apply(self, rule: Rule) -> int:
         total = 0

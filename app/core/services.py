@@ -22,6 +22,7 @@ from app.core.policy import Clock, Policy, utc_now
 from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
+from app.core.renewal import Renewals
 from app.core.retention import Retention
 from app.core.review import ReviewQueue
 from app.core.suppressions import SuppressionList
@@ -49,6 +50,7 @@ class Services:
     ledger: Ledger
     dossiers: Dossiers
     privacy: Privacy
+    renewals: Renewals
     retention: Retention
     deletions: Deletions
 
@@ -83,6 +85,7 @@ class Services:
             ledger=Ledger(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
             privacy=Privacy(database, phones, provider, clock, sleep),
+            renewals=Renewals(database, phones, policy, outbox, clock),
             retention=Retention(database, reviews, policy, clock),
             deletions=Deletions(database, provider, clock),
         )
