@@ -3,8 +3,13 @@
 from app.cli.api_keys import api_key
 from app.cli.classify import classify
 from app.cli.common import Commands
+from app.cli.consents import consents
+from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
-from app.cli.privacy import privacy, prune, subscriber
+from app.cli.ledger import ledger
+from app.cli.messages import chores, messages, reconcile
+from app.cli.privacy import privacy, prune
+from app.cli.programs import program
 from app.cli.renewals import renewals
 from app.cli.review import review
 from app.cli.serving import migrate, serve
@@ -24,15 +29,22 @@ main = Commands(
         migrate,
         serve,
         api_key,
+        program,
         suppress,
         suppressions,
+        consents,
         filter_file,
         review,
         subscriber,
         privacy,
         prune,
         renewals,
+        ledger,
+        dossier,
         classify,
+        messages,
+        reconcile,
+        chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

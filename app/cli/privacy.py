@@ -5,12 +5,8 @@ import json
 import click
 
 from app.cli.common import DOOR, leave, open_gateway, operator
+from app.cli.dossiers import subscriber
 from app.core import data_map, notice
-
-
-@click.group()
-def subscriber() -> None:
-    """One person: erase."""
 
 
 @subscriber.command("erase")

@@ -56,6 +56,11 @@ class Turn:
     now: datetime
 
     @property
+    def said_at(self) -> datetime:
+        """When the text was sent: now, unless the provider's log tells of it later."""
+        return self.message.sent_at or self.now
+
+    @property
     def evidence(self) -> Evidence:
         details = {
             "provider_message_id": self.message.provider_message_id,
@@ -64,6 +69,8 @@ class Turn:
         }
         if self.message.opt_out_type:
             details["opt_out_type"] = self.message.opt_out_type
+        if self.message.sent_at:  # no webhook told of it: it was found in the provider's log
+            details["sent_at"] = self.message.sent_at.isoformat()
         return Evidence(self.message.provider, self.message.body, details)
 
 
@@ -91,7 +98,9 @@ def understood(
     text = f" {words(message.body)} "
     for program in all_terms(connection, policy):
         for name in names_of(program):
-            rest = classify(text.replace(f" {name} ", " ", 1)) if f" {name} " in text else meaning
+            if f" {name} " not in text:
+                continue
+            rest = classify(text.replace(f" {name} ", " ", 1), policy.own_words)
             if rest.intent is Intent.OPT_OUT:
                 return replace(rest, rule="program_keyword", topic=name)
     return meaning
@@ -105,13 +114,15 @@ def act(turn: Turn) -> Said | None:
 def _opt_out(turn: Turn) -> Said:
     program = _program_named(turn)
     scope = program.slug if program else ALL_PROGRAMS
-    fingerprint = turn.phone.fingerprint
-    consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
-    if turn.known.pending:
+    fingerprint, known = turn.phone.fingerprint, turn.known
+    consent.opt_out(
+        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
+    )
+    if known.pending:
         optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    if turn.known.held:
+    if known.held:
         review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     if turn.meaning.rule == _ERASURE:
         return Said(Reply.ERASE_CODE, request_id=secrets.token_hex(16))
@@ -168,6 +179,7 @@ def _confirm(turn: Turn) -> Said | None:
         turn.meaning.code,
         turn.message.provider_message_id,
         turn.now,
+        turn.said_at,
     )
     if isinstance(answered, Terms):
         return _joined(answered)

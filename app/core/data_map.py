@@ -71,6 +71,13 @@ TABLES: Mapping[str, Table] = {
             Held("fingerprint erased_at", _WHO, Aim.SILENCE, Period.SILENCE, erased=False),
             Held("number", "the telephone number", Aim.SEND, Period.RECORD),
             Held("language", "the language the person writes in", Aim.ANSWER, Period.RECORD),
+            Held(
+                "unreachable_reports",
+                "whether the handset could be reached",
+                Aim.SILENCE,
+                Period.SILENCE,
+                erased=False,
+            ),
             Held("first_seen_at", "since when", Aim.SILENCE, Period.SILENCE, erased=False),
         ),
     ),
@@ -168,14 +175,14 @@ TABLES: Mapping[str, Table] = {
                 Period.TEXT,
             ),
             Held(
-                "fingerprint provider_message_id program purpose created_at updated_at",
+                "fingerprint provider_message_id program purpose created_at claimed_at updated_at",
                 f"{_WHO} was sent what, when",
                 Aim.PROOF,
                 Period.RECORD,
                 erased=False,
             ),
             Held(
-                "status reason error_code segments",
+                "status reason error_code segments cancel_failed_at",
                 "what became of it",
                 Aim.PROOF,
                 Period.RECORD,
@@ -231,19 +238,21 @@ TABLES: Mapping[str, Table] = {
                 Period.TEXT,
             ),
         ),
-        "id sid direction status created_at",
+        "id sid direction status send_at created_at",
     ),
     "api_keys": Table(
         other="id name secret_hash program purpose created_at last_used_at revoked_at",
     ),
     "programs": Table(
         other="slug brand purpose language sender notice_url retention_days renewal_days "
-        "double_opt_in yes_confirms join_words stop_words created_at"
+        "double_opt_in yes_confirms join_words stop_words text_version quiet_from quiet_until "
+        "cap_messages cap_days created_at"
     ),
     "consent_texts": Table(other="program version digest text created_at"),
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),
+    "complete_spans": Table(other="id provider since until missed read_at"),
     "installation": Table(other="id fingerprint_check"),
 }
 

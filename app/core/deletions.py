@@ -64,7 +64,7 @@ def ask(
         "asked_at": at,
         "next_attempt_at": at,
     }
-    query = insert(connection, ProviderDeletion).values(row).on_conflict_do_nothing()
+    query = insert(ProviderDeletion).values(row).on_conflict_do_nothing()
     return connection.execute(query.returning(ProviderDeletion.attempts)).first() is not None
 
 

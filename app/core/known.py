@@ -14,6 +14,8 @@ from app.core import consent
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    UNSETTLED,
+    Consent,
     DeliveryStatus,
     InboundMessage,
     OptInRequest,
@@ -27,6 +29,9 @@ from app.core.phone import Phone
 
 _HOUR = timedelta(hours=1)
 
+# One confirmation within five minutes (47 CFR 64.1200(a)(12)); a later one must be justified.
+ANSWER_WITHIN = timedelta(minutes=5)
+
 # Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
 # one confirmation); who does so another day is.
 _CONFIRMED_FOR = timedelta(hours=24)
@@ -39,6 +44,9 @@ class Silence(StrEnum):
     ANSWERED_BY_PROVIDER = "answered_by_provider"
     CONFIRMED_ALREADY = "confirmed_already"
     TOO_MANY_REPLIES = "too_many_replies"
+    OVERTAKEN = "overtaken"  # found later in the provider's log, when newer words stood already
+    TOO_LATE = "too_late"  # it was found in the provider's log, when no answer was due any more
+    ANSWERED_APART = "answered_apart"  # found there in time: the answer is a message of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +54,19 @@ class Known:
     """The number's state. What is False here can't become true while the lock is held.
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
-    `held`: a text waits for review. `pending`: a request waits for its code. `claimed`: a message
-    is being handed to the provider. `first`: what a copy of this very text was answered.
+    `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
+    request waits for its code. `claimed`: a message is being handed to the provider. `scheduled`:
+    one waits there for its time. `first`: what a copy of this very text was answered.
     """
 
     number: str | None
     language: str | None
     opted_out: bool
+    consented: bool
     held: bool
     pending: bool
     claimed: bool
+    scheduled: bool
     confirmed_at: datetime | None
     replies_in_last_hour: int
     first: Mapping[str, Any] | None
@@ -105,6 +116,7 @@ def _query() -> sa.Select[Any]:
                 Suppression.program == ALL_PROGRAMS,
                 Suppression.reason == consent.OPT_OUT,
             ).label("opted_out"),
+            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
             _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
             _there_is(
                 OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
@@ -112,6 +124,12 @@ def _query() -> sa.Select[Any]:
             _there_is(
                 OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
             ).label("claimed"),
+            _there_is(
+                OutboundMessage,
+                person,
+                UNSETTLED,
+                OutboundMessage.status == _word(DeliveryStatus.SCHEDULED),
+            ).label("scheduled"),
             sa.select(sa.func.max(mine.received_at))
             .where(confirmed)
             .scalar_subquery()
@@ -129,9 +147,9 @@ def _query() -> sa.Select[Any]:
     )
 
 
-def _word(value: str) -> sa.BindParameter[str]:
+def _word(value: str) -> sa.ColumnClause[str]:
     """As a part of the statement: an index on such rows alone is found only then."""
-    return sa.literal(str(value), literal_execute=True)
+    return sa.literal_column(f"'{value}'", sa.String)
 
 
 def _there_is(table: type[Any], person: Any, *which: Any) -> Any:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from app.core.language import NO_OWN_WORDS, OwnWords
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -15,7 +17,9 @@ class Policy:
     wait for a person before it counts as one. `retention`, `renewal` (so long before its end a
     consent may be asked for again) and `double_opt_in` hold where a program has not chosen
     otherwise. `code_lifetime`, `code_attempts` and `code_sends` (an hour and number) bound the
-    codes; `opt_in_regions` are the countries (ISO) whose numbers may ask for one on the web.
+    codes; `unreachable_after` reports in a row that a handset can't be reached suppress it (0:
+    never); `opt_in_regions` are the countries (ISO) whose numbers may ask for one on the web.
+    `own_words` are understood besides the tables' words.
     """
 
     brand: str = "Demo"
@@ -32,7 +36,9 @@ class Policy:
     code_lifetime: timedelta = timedelta(seconds=600)
     code_attempts: int = 5
     code_sends: int = 5
+    unreachable_after: int = 3
     opt_in_regions: frozenset[str] = frozenset({"IT"})
+    own_words: OwnWords = NO_OWN_WORDS
 
 
 def utc_now() -> datetime:

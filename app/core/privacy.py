@@ -5,7 +5,7 @@ erasure can be asked for again. (GDPR art. 17; an objection must go on being hon
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from app.core.models import ALL_PROGRAMS, Act, LedgerEntry
 from app.core.phone import PhoneReader, mask_numbers
 from app.core.policy import Clock
 from app.core.provider import Provider
+from app.core.scheduled import ScheduledMessages
 
 _LONGEST_NAME = 100  # characters of who asked
 
@@ -93,6 +94,8 @@ class Privacy:
         database: Database,
         phones: PhoneReader,
         provider: Provider,
+        scheduled: ScheduledMessages,
+        deletions: Deletions,
         clock: Clock,
         sleep: barrier.Sleep,
     ) -> None:
@@ -101,7 +104,8 @@ class Privacy:
         self._provider = provider
         self._clock = clock
         self._sleep = sleep
-        self._deletions = Deletions(database, provider, clock)
+        self._scheduled = scheduled
+        self._deletions = deletions
 
     def erase(self, number: str, requested_by: str, door: str) -> Certificate:
         """Erase a number, seen before or not. Raises InvalidNumberError.
@@ -114,7 +118,7 @@ class Privacy:
         with self._database.write() as connection:
             subscribers.lock(connection, phone, self._clock())
             done = self._erase(connection, phone.fingerprint, asker, door, also)
-        return self._finish(*done)
+        return self._finish(phone.fingerprint, *done)
 
     def erase_known(self, fingerprint: bytes, requested_by: str, door: str) -> Certificate:
         """The same for the person behind a link or an entry. Raises NotFoundError."""
@@ -126,7 +130,7 @@ class Privacy:
             if not subscribers.lock_known(connection, fingerprint):
                 raise NotFoundError("nobody with this fingerprint is known")
             done = self._erase(connection, fingerprint, asker, door, also)
-        return self._finish(*done)
+        return self._finish(fingerprint, *done)
 
     def certificate(self, certificate_id: str) -> Certificate:
         """The certificate of an earlier erasure, from the ledger. Raises NotFoundError."""
@@ -146,14 +150,17 @@ class Privacy:
         asker: str,
         door: str,
         also: Iterable[tuple[str, str]],
-    ) -> tuple[Certificate, list[str]]:
+    ) -> tuple[Certificate, Sequence[str]]:
         now = self._clock()
         done = erase_person(connection, fingerprint, asker, door, now, also)
         return done, barrier.in_flight(connection, fingerprint, now)
 
-    def _finish(self, certificate: Certificate, in_flight: list[str]) -> Certificate:
+    def _finish(
+        self, fingerprint: bytes, certificate: Certificate, in_flight: Sequence[str]
+    ) -> Certificate:
         """What must not happen inside the transaction: waiting, and asking the provider."""
         barrier.wait_for(self._database, in_flight, self._sleep)
+        self._scheduled.cancel_unwanted(fingerprint)
         self._database.scrub()
         self._deletions.run(_ASKED_AT_ONCE, certificate.id)
         return certificate

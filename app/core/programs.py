@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,8 @@ class Terms:
 
     `text` is what people are shown and agree to, `text_version` its number. `renewal`: so long
     before its end a consent may be asked for again. `join_words` and `stop_words` are normalised.
+    `quiet`: from when until when no marketing goes out, on the recipient's clock; `cap`: at most
+    so many messages to a number in so many days.
     """
 
     slug: str
@@ -43,6 +45,8 @@ class Terms:
     stop_words: tuple[str, ...]
     text: str
     text_version: int
+    quiet: tuple[time, time] | None = None
+    cap: tuple[int, int] | None = None
 
 
 class Programs:
@@ -62,7 +66,7 @@ class Programs:
         row = {"slug": slug, "created_at": self._clock(), **_checked(choices)}
         with self._database.write() as connection:
             self._refuse_shared_words(connection, slug, row)
-            query = insert(connection, Program).values(row).on_conflict_do_nothing()
+            query = insert(Program).values(row).on_conflict_do_nothing()
             if connection.execute(query.returning(Program.slug)).first() is None:
                 raise InvalidInputError(f"there is a program {slug!r} already")
             self._follow_text(connection, slug, text)
@@ -93,7 +97,7 @@ class Programs:
     def _follow_text(self, connection: Connection, slug: str, text: str | None) -> None:
         terms = terms_of(connection, slug, self._policy, with_text=False)
         text = text or default_consent_text(terms.language, terms.brand, terms.purpose)
-        keep_text(connection, slug, text, self._clock())
+        follow_text(connection, slug, text, self._clock())
 
     def _refuse_shared_words(
         self, connection: Connection, slug: str, values: Mapping[str, Any]
@@ -118,11 +122,23 @@ def all_terms(connection: Connection, policy: Policy) -> list[Terms]:
     return [_terms(row, policy) for row in rows if row.text is not None]
 
 
+def follow_text(connection: Connection, program: str, text: str, at: datetime) -> None:
+    """From now on people are shown this text."""
+    version = keep_text(connection, program, text, at)
+    query = sa.update(Program).where(Program.slug == program).values(text_version=version)
+    connection.execute(query)
+
+
+def text_digest(text: str) -> bytes:
+    """SHA-256 of a consent text in UTF-8: what the ledger keeps of it."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
 def keep_text(connection: Connection, program: str, text: str, at: datetime) -> int:
     """The version of a text that people are shown; a text not seen before gets the next number."""
     if not 0 < len(text.strip()) <= _LONGEST_TEXT:
         raise InvalidInputError(f"the consent text must have 1 to {_LONGEST_TEXT} characters")
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+    digest = text_digest(text)
     known = sa.select(ConsentText.version).where(
         ConsentText.program == program, ConsentText.digest == digest
     )
@@ -132,7 +148,7 @@ def keep_text(connection: Connection, program: str, text: str, at: datetime) -> 
         .scalar_subquery()
     )
     row = {"program": program, "digest": digest, "text": text, "created_at": at}
-    query = insert(connection, ConsentText).values(version=next_version, **row)
+    query = insert(ConsentText).values(version=next_version, **row)
     keep = query.on_conflict_do_nothing().returning(ConsentText.version)
     while True:  # a conflict means that somebody else was first, with this text or this number
         version = connection.execute(known).scalar() or connection.execute(keep).scalar()
@@ -157,12 +173,11 @@ def joined_by(text: str, programs: list[Terms]) -> Terms | None:
     return next((program for program in programs if said and said in program.join_words), None)
 
 
-_latest = sa.select(sa.func.max(ConsentText.version)).where(ConsentText.program == Program.slug)
 _QUERY = sa.select(Program, ConsentText.text, ConsentText.version).outerjoin(
     ConsentText,
     sa.and_(
         ConsentText.program == Program.slug,
-        ConsentText.version == _latest.correlate(Program).scalar_subquery(),
+        ConsentText.version == Program.text_version,
     ),
 )
 
@@ -187,7 +202,13 @@ def _terms(row: Any, policy: Policy) -> Terms:
         stop_words=tuple(row.stop_words.splitlines()),
         text=row.text or "",
         text_version=row.version or 0,
+        quiet=_pair(row.quiet_from, row.quiet_until),
+        cap=_pair(row.cap_messages, row.cap_days),
     )
+
+
+def _pair(first: Any, second: Any) -> Any:
+    return None if first is None else (first, second)
 
 
 _COLUMNS = frozenset(
@@ -203,27 +224,66 @@ _COLUMNS = frozenset(
         "yes_confirms",
         "join_words",
         "stop_words",
+        "quiet",
+        "cap",
     }
 )
+
+
+_MOST_DAYS = {"retention_days": 3650, "renewal_days": 365}
+
+
+def _check_days(values: Mapping[str, Any]) -> None:
+    for key, most in _MOST_DAYS.items():
+        days = values.get(key)
+        if days is not None and not 1 <= days <= most:
+            raise InvalidInputError(f"{key} must be between 1 and {most}")
 
 
 def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(choices)
     if unknown := set(values) - _COLUMNS:
         raise InvalidInputError(f"a program has no {', '.join(sorted(unknown))}")
+    if values.get("yes_confirms", False) is None:
+        raise InvalidInputError("yes_confirms must be true or false")
     if values.get("language") not in {None, *LANGUAGES}:
         raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
-    days = values.get("retention_days")
-    if days is not None and not 1 <= days <= 3650:  # noqa: PLR2004 - ten years
-        raise InvalidInputError("retention_days must be between 1 and 3650")
-    days = values.get("renewal_days")
-    if days is not None and not 1 <= days <= 365:  # noqa: PLR2004 - a year
-        raise InvalidInputError("renewal_days must be between 1 and 365")
+    _check_days(values)
     url = values.get("notice_url")
     if url is not None and not str(url).startswith(("https://", "http://")):
         raise InvalidInputError("notice_url must be a web address")
+    if "quiet" in values:
+        values["quiet_from"], values["quiet_until"] = _quiet(values.pop("quiet"))
+    if "cap" in values:
+        values["cap_messages"], values["cap_days"] = _cap(values.pop("cap"))
     for key in ("join_words", "stop_words"):
         if key in values:
             said = [words(each) for each in values[key] or ()]
             values[key] = "\n".join(each for each in said if each)
     return values
+
+
+def _quiet(span: tuple[time, time] | str | None) -> tuple[time | None, time | None]:
+    """Two times of day, or as people write them: 20:00-09:00."""
+    if span is None:
+        return None, None
+    try:
+        first, second = map(time.fromisoformat, span.split("-")) if isinstance(span, str) else span
+    except ValueError as error:
+        raise InvalidInputError("quiet hours must be two times of day, as 20:00-09:00") from error
+    if first == second:
+        raise InvalidInputError("quiet hours must begin and end at different times")
+    return first, second
+
+
+def _cap(cap: tuple[int, int] | str | None) -> tuple[int | None, int | None]:
+    """So many messages in so many days; as people write it: 4/7."""
+    if cap is None:
+        return None, None
+    try:
+        messages, days = map(int, cap.split("/")) if isinstance(cap, str) else cap
+    except ValueError as error:
+        raise InvalidInputError("a cap must be messages and days, as 4/7") from error
+    if not (1 <= messages <= 1000 and 1 <= days <= 366):  # noqa: PLR2004 - a year
+        raise InvalidInputError("a cap is 1 to 1000 messages in 1 to 366 days")
+    return messages, days

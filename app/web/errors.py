@@ -1,30 +1,38 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import (
+    CodeRefusedError,
     ForgedRequestError,
     GatewayError,
     IdempotencyConflictError,
     InvalidInputError,
+    NotAllowedHereError,
     NotFoundError,
     NotSentError,
     ProviderError,
     ProviderOutcomeUnknownError,
     StorageUnavailableError,
+    TooManyRequestsError,
 )
+from app.core.retries import may_be_repeated, wait_before_repeating
 from app.twilio_messages import API_ROOT, bare_error, error_from
 from app.web.logs import log
 
 # An error's status; the first kind that fits counts.
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (ForgedRequestError, 403),
+    (NotAllowedHereError, 403),
     (NotSentError, 409),
+    (TooManyRequestsError, 429),
     (IdempotencyConflictError, 422),
+    (CodeRefusedError, 422),
     (InvalidInputError, 400),
     (NotFoundError, 404),
     (StorageUnavailableError, 503),
@@ -41,16 +49,34 @@ def attach(app: Flask) -> None:
 
 
 def status_of(error: GatewayError) -> int:
+    """A message that may be sent again later: 429 or 503, with Retry-After."""
+    if isinstance(error, ProviderError) and may_be_repeated(error):
+        return 429 if error.status == HTTPStatus.TOO_MANY_REQUESTS else 503
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _known(error: GatewayError) -> Response:
-    response = _render(status_of(error), str(error), error)
+def note(error: GatewayError, response: Response) -> Response:
+    """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
+    say_when_to_repeat(response, error)
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
         log.warning("refused", error=str(error), status=response.status_code, route=_route())
     return response
+
+
+def _known(error: GatewayError) -> Response:
+    return note(error, _render(status_of(error), str(error), error))
+
+
+def say_when_to_repeat(response: Response, error: GatewayError) -> None:
+    wait = None
+    if isinstance(error, TooManyRequestsError):
+        wait = error.retry_after
+    elif isinstance(error, ProviderError):
+        wait = wait_before_repeating(error)
+    if wait is not None:
+        response.headers["Retry-After"] = str(max(ceil(wait.total_seconds()), 1))
 
 
 def _http(error: HTTPException) -> Response:

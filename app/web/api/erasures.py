@@ -1,14 +1,51 @@
 """Erasing a person on request."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
 
+from pydantic import Field
 from werkzeug.exceptions import Forbidden
 
 from app.core.api_keys import Caller
 from app.core.services import Services
 from app.web.api.access import only_program
-from app.web.api.models import Erased, EraseRequest
+from app.web.api.models import Asked, Given, Label, Number
 from app.web.api.routes import Answer, Route
+
+
+class EraseRequest(Asked):
+    to: Number
+    requested_by: Annotated[
+        Label,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Who asked, and how; it stays in the ledger: no number in it.",
+            examples=["the person, by e-mail of 3 May"],
+        ),
+    ]
+
+
+class Kept(Given):
+    what: Annotated[str, Field(examples=["the keyed fingerprint of the number"])]
+    why: str
+    until: Annotated[str, Field(examples=["the handset texts START"])]
+
+
+class Erased(Given):
+    """The certificate of an erasure. It does not say to whom: keep it with the request."""
+
+    certificate: Annotated[str, Field(description="Its id, which the ledger has as well.")]
+    at: datetime
+    requested_by: str
+    erased: Annotated[
+        dict[str, int], Field(description="Rows by table.", examples=[{"consents": 1}])
+    ]
+    provider_copies: Annotated[
+        int, Field(description="Messages that the provider was asked to delete.", examples=[12])
+    ]
+    kept: list[Kept]
 
 
 class ErasureRequests:

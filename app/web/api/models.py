@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.core.errors import Reason
+from app.core.errors import CodeFault, Reason
 from app.core.models import DeliveryStatus, Purpose
 from app.core.review import Verdict
 
@@ -260,40 +260,6 @@ class Decision(Given):
     by: Annotated[str, Field(examples=["front desk"])]
 
 
-class EraseRequest(Asked):
-    to: Number
-    requested_by: Annotated[
-        Label,
-        Field(
-            min_length=1,
-            max_length=100,
-            description="Who asked, and how; it stays in the ledger: no number in it.",
-            examples=["the person, by e-mail of 3 May"],
-        ),
-    ]
-
-
-class Kept(Given):
-    what: Annotated[str, Field(examples=["the keyed fingerprint of the number"])]
-    why: str
-    until: Annotated[str, Field(examples=["the handset texts START"])]
-
-
-class Erased(Given):
-    """The certificate of an erasure. It does not say to whom: keep it with the request."""
-
-    certificate: Annotated[str, Field(description="Its id, which the ledger has as well.")]
-    at: datetime
-    requested_by: str
-    erased: Annotated[
-        dict[str, int], Field(description="Rows by table.", examples=[{"consents": 1}])
-    ]
-    provider_copies: Annotated[
-        int, Field(description="Messages that the provider was asked to delete.", examples=[12])
-    ]
-    kept: list[Kept]
-
-
 class Fault(Given):
     field: Annotated[
         str | None, Field(description="Null: the request as a whole.", examples=["to"])
@@ -310,9 +276,10 @@ class Problem(Given):
     title: str
     status: int
     detail: str
-    reason: Annotated[Reason | None, Field(description="Why a number must not get a message.")] = (
-        None
-    )
+    reason: Annotated[
+        Reason | CodeFault | None,
+        Field(description="Why a number must not get a message, or a code does not confirm."),
+    ] = None
     errors: Annotated[
         list[Fault] | None, Field(description="With 422: what is wrong, the first 20.")
     ] = None
