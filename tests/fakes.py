@@ -74,6 +74,8 @@ class FakeProvider:
     def __init__(self) -> None:
         self.sent: list[OutgoingMessage] = []
         self.script: list[Answer] = []
+        self.deleted: list[str] = []
+        self.undeletable: ProviderError | None = None
         self._ids = count(1)
         self._lock = threading.Lock()
 
@@ -133,6 +135,11 @@ class FakeProvider:
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         return {"messages": []}
+
+    def delete(self, provider_message_id: str) -> None:
+        if self.undeletable:
+            raise self.undeletable
+        self.deleted.append(provider_message_id)
 
 
 class Outage:
