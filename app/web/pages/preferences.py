@@ -34,6 +34,8 @@ def blueprint(services: Services, secret_key: str) -> Blueprint:
     pages.add_url_rule("", "act", own.act, methods=["POST"])
     pages.add_url_rule("/data", "data", own.data, methods=["POST"])
     pages.add_url_rule("/document", "document", own.document, methods=["POST"])
+    pages.add_url_rule("/erase", "ask_to_erase", own.ask_to_erase)
+    pages.add_url_rule("/erase", "erase", own.erase, methods=["POST"])
     return pages
 
 
@@ -77,6 +79,21 @@ class _OwnPage:
             return self._page(token, 403, fault="stale")
         language = self.frame.language(known=self._standing(token).language)
         return _file(render_dossier(self._dossier(token), language), "text/html", "html")
+
+    def ask_to_erase(self, token: str) -> Response:
+        standing = self._standing(token)
+        language = self.frame.language(known=standing.language)
+        form = self.forms.dumps(token)
+        return self.frame.show("erase", language, token=token, form=form, tail=standing.tail)
+
+    def erase(self, token: str) -> Response:
+        """Erase the person. The link is gone with them: this answer is its last page."""
+        if not self._comes_from_page_of(token):
+            return self._page(token, 403, fault="stale")
+        language = self.frame.language(known=self._standing(token).language)
+        fingerprint = self.services.preferences.person_behind(token, self._address())
+        certificate = self.services.privacy.erase_known(fingerprint, "the person", "web")
+        return self.frame.show("erased", language, certificate=certificate)
 
     def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
