@@ -8,7 +8,9 @@ from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
 from app.cli.ledger import ledger
 from app.cli.messages import chores, messages, reconcile
+from app.cli.privacy import privacy, prune
 from app.cli.programs import program
+from app.cli.renewals import renewals
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -36,6 +38,9 @@ main = Commands(
         reconcile,
         review,
         subscriber,
+        privacy,
+        prune,
+        renewals,
         ledger,
         dossier,
         classify,

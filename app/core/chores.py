@@ -35,6 +35,7 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "unknown outcomes settled": lambda: _settle(services),
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
+        "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }
 

@@ -8,6 +8,7 @@ from app.core.errors import InvalidInputError, ProviderError, ProviderOutcomeUnk
 from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
+from app.web.api.erasures import ErasureRequests
 from app.web.api.messages import Messages
 from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
@@ -29,6 +30,7 @@ def routes(services: Services) -> list[Route]:
         SuppressionRequests(services),
         ReviewRequests(services),
         ProgramRequests(services),
+        ErasureRequests(services),
     )
     return [route for resource in resources for route in resource.routes()]
 
