@@ -6,6 +6,7 @@ from typing import Self
 
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
+from app.core.campaigns import Campaigns
 from app.core.database import Database
 from app.core.delivery import DeliveryLog
 from app.core.dossier import Dossiers
@@ -38,6 +39,7 @@ class Services:
     outcomes: Outcomes
     programs: Programs
     opt_ins: OptIns
+    campaigns: Campaigns
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
@@ -68,6 +70,7 @@ class Services:
             outcomes=Outcomes(database, clock, sleep),
             programs=Programs(database, policy, clock),
             opt_ins=OptIns(database, phones, policy, outbox, clock),
+            campaigns=Campaigns(database, phones, policy, outbox, clock, sleep),
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
