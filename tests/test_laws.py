@@ -18,6 +18,7 @@ FLOORS = {
     "app.core": 0,
     "app.config": 1,
     "app.migrations": 1,
+    "app.tasks": 1,
     "app.twilio_messages": 1,
     "app.providers": 2,
     "app.web": 2,

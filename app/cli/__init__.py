@@ -1,6 +1,7 @@
 """`optout …`: each command is short; the work is done in the core."""
 
 from app.cli.api_keys import api_key
+from app.cli.campaigns import campaign
 from app.cli.classify import classify
 from app.cli.common import Commands
 from app.cli.filter import filter_file
@@ -18,6 +19,16 @@ main = Commands(
     Exit codes: 0 done; 1 not done, or not for every line (it says which); 2 wrong settings or
     usage; 130 stopped with Ctrl-C.
     """,
-    commands=[migrate, serve, api_key, suppress, suppressions, filter_file, review, classify],
+    commands=[
+        migrate,
+        serve,
+        api_key,
+        suppress,
+        suppressions,
+        filter_file,
+        campaign,
+        review,
+        classify,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -57,6 +57,11 @@ class Database:
         with translated_errors(), self._reading.connect() as connection:
             yield connection
 
+    @property
+    def writers_at_once(self) -> int:
+        """How many threads of a process can usefully write: SQLite has one writer at a time."""
+        return 2 if self.engine.dialect.name == "sqlite" else 16
+
     def close(self) -> None:
         self.engine.dispose()
 

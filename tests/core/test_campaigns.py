@@ -70,7 +70,7 @@ def work(campaigns):
 
     def run(campaign_id: int, turns: int = 50) -> None:
         left = iter(range(turns))
-        campaigns.work(campaign_id, lambda: next(left, None) is None)
+        campaigns.work(campaign_id, lambda: next(left, None) is None, threads=1)
 
     return run
 
@@ -262,7 +262,7 @@ def test_killed_at_any_step_nobody_gets_it_twice_and_nobody_is_forgotten(
         clock.advance(seconds=LONG_AGO.total_seconds())
         services.outcomes.settle_abandoned()
         campaigns.settle(campaign_id)
-        campaigns.work(campaign_id, _after(20))
+        campaigns.work(campaign_id, _after(20), threads=1)
     at_the_provider = reached(provider)
     assert len(at_the_provider) == len(set(at_the_provider))
     shown = counts(campaigns, campaign_id)

@@ -1,8 +1,11 @@
 """Campaigns: one text to many subscribers of a program. Planned, sent, stopped, resumed."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +30,7 @@ from app.core.policy import Clock, Policy
 from app.core.programs import terms_of
 
 _LONGEST_NAME = 100
+THREADS = 16  # each waits for the provider most of the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +154,26 @@ class Campaigns:
             ):
                 raise NotAllowedHereError(f"the campaign is not running, it is {campaign.status}")
 
-    def work(self, campaign_id: int, stopped: Stopped) -> None:
+    def work(self, campaign_id: int, stopped: Stopped, threads: int = THREADS) -> bool:
         """Send to its recipients until there is nothing more to do or `stopped` says so.
 
-        Any number of threads, processes and hosts may do so at once.
+        False when there is nothing more to do. Any number of processes and hosts may do so at
+        once. Raises NotFoundError, StorageUnavailableError.
         """
-        self._sender.work(campaign_id, stopped)
+        failed = threading.Event()
+
+        def send() -> bool:
+            try:
+                return self._sender.work(campaign_id, lambda: failed.is_set() or stopped())
+            except BaseException:
+                failed.set()
+                raise
+
+        threads = min(threads, self._database.writers_at_once)
+        with ThreadPoolExecutor(threads) as pool:
+            senders = [pool.submit(send) for _ in range(threads)]
+        unfinished = [sender.result() for sender in senders]  # all of them, for their errors
+        return any(unfinished)
 
     def settle(self, campaign_id: int) -> int:
         """Take over what has become known of messages whose outcome was not; how many.
@@ -165,12 +183,13 @@ class Campaigns:
         return settling.settle(self._database, campaign_id, self._clock())
 
     def to_wake(self) -> list[int]:
-        """Campaigns that somebody should work on now; those whose pause is over run again."""
+        """Campaigns that should run and that nobody works on; those whose pause is over as well."""
         now = self._clock()
         is_over = sa.and_(Campaign.status == CampaignStatus.PAUSED, Campaign.resumes_at <= now)
-        running = sa.select(Campaign.id).where(Campaign.status == CampaignStatus.RUNNING)
+        deserted = sa.or_(Campaign.looked_at.is_(None), Campaign.looked_at <= now - _DESERTED_AFTER)
+        running = sa.select(Campaign.id).where(Campaign.status == CampaignStatus.RUNNING, deserted)
         with self._database.write() as connection:
-            values = {**_RUNNING, "counted_from": now}
+            values = {**_RUNNING, "counted_from": now, "looked_at": None}
             connection.execute(sa.update(Campaign).where(is_over).values(values))
             return list(connection.execute(running.order_by(Campaign.id)).scalars())
 
@@ -232,6 +251,9 @@ class Campaigns:
         counted = {"counted_from": self._clock(), "looked_at": None}
         _change(connection, campaign_id, {**_RUNNING, **counted, **values})
 
+
+# Whoever works on a campaign looks after its brake every few seconds.
+_DESERTED_AFTER = timedelta(seconds=20)
 
 _RUNNING = {"status": CampaignStatus.RUNNING, "pause_reason": None, "resumes_at": None}
 

@@ -51,22 +51,24 @@ class CampaignSender:
         self._turns = Turns(database, clock)
         self._brake = Brake(database, clock)
 
-    def work(self, campaign_id: int, stopped: Stopped) -> None:
+    def work(self, campaign_id: int, stopped: Stopped) -> bool:
         """Send, turn by turn; waits where the rate or the provider asks for it.
 
-        Raises NotFoundError, and StorageUnavailableError where the database stays away for long.
+        False when there is nothing more to do. Raises NotFoundError, and StorageUnavailableError
+        where the database stays away for long.
         """
         away = 0.0
         while not stopped():
             try:
                 if not self.turn(campaign_id, stopped):
-                    return
+                    return False
                 away = 0.0
             except StorageUnavailableError:
                 if away >= _OUTAGE_PATIENCE:
                     raise
                 away += 1.0
                 self._sleep(1.0)
+        return True
 
     def turn(self, campaign_id: int, stopped: Stopped = lambda: False) -> bool:
         """One turn, or one short wait; whether there is more to do."""
@@ -75,9 +77,9 @@ class CampaignSender:
             return False
         if turn.recipients:
             self._send_all(turn, stopped)
-            self._brake.look(turn.campaign)
         else:
             self._sleep(min(turn.wait.total_seconds(), _LONGEST_SLEEP))
+        self._brake.look(turn.campaign)
         return True
 
     def _send_all(self, turn: Turn, stopped: Stopped) -> None:

@@ -214,9 +214,7 @@ def _write(connection: Connection, campaign_id: int, group: Sequence[Settled]) -
             _R.status == RecipientStatus.TAKEN,
             sa.and_(
                 sa.bindparam("is_final", type_=sa.Boolean),
-                sa.or_(
-                    _R.status == RecipientStatus.WAITING, _R.status == RecipientStatus.UNKNOWN
-                ),
+                sa.or_(_R.status == RecipientStatus.WAITING, _R.status == RecipientStatus.UNKNOWN),
             ),
         ),
     )
