@@ -17,6 +17,7 @@ from tests.source import Modules, calls, imports, last_name, names_for, read_imp
 FLOORS = {
     "app.core": 0,
     "app.config": 1,
+    "app.documents": 1,
     "app.migrations": 1,
     "app.tasks": 1,
     "app.twilio_messages": 1,
@@ -184,7 +185,7 @@ BROKEN: list[tuple[Law, str, str]] = [
     (senders_beside_the_outbox, "app.core.inbound", "self._carrier.send(message)"),
     (writers_beside_consent, "app.core.inbound", "x = sa.insert(models.Suppression)"),
     (writers_beside_consent, "app.core.gate", "x = sa.delete(Suppression).where(1)"),
-    (writers_beside_consent, "app.core.gate", "x = insert(connection, LedgerEntry)"),
+    (writers_beside_consent, "app.core.gate", "x = insert(LedgerEntry)"),
     (writers_beside_consent, "app.core.gate", "session.add(LedgerEntry(act='opt_in'))"),
     (writers_beside_consent, "app.web.logs", "Row = models.Suppression\nx = sa.update(Row)"),
     (writers_beside_consent, "app.cli", "from m import Suppression as S\nx = sa.delete(S)"),

@@ -4,7 +4,11 @@ from app.cli.api_keys import api_key
 from app.cli.campaigns import campaign
 from app.cli.classify import classify
 from app.cli.common import Commands
+from app.cli.consents import consents
+from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
+from app.cli.ledger import ledger
+from app.cli.programs import program
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -23,11 +27,16 @@ main = Commands(
         migrate,
         serve,
         api_key,
+        program,
         suppress,
         suppressions,
+        consents,
         filter_file,
         campaign,
         review,
+        subscriber,
+        ledger,
+        dossier,
         classify,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

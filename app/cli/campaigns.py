@@ -16,10 +16,10 @@ from app.cli.common import (
     open_gateway,
     open_input,
     progress,
-    report_of_faults,
     say,
     written_whole,
 )
+from app.cli.suppressions import reported
 from app.core.campaigns import NewCampaign
 from app.core.campaigns.page import page
 from app.core.campaigns.plan import listed_from
@@ -88,7 +88,7 @@ def create(
         say(f"The numbers are taken from: {table.title}")
         rows = listed_from(table, progress(table, "lines", count_lines(source)))
         columns = table.header.cells if table.header else ()
-        with report_of_faults(report) as write:
+        with reported(report) as write:
             campaign_id = gateway.services.campaigns.create(new, columns, rows, write)
         planned = gateway.services.campaigns.show(campaign_id)
     tell_plan(planned)

@@ -1,12 +1,11 @@
 """What the commands share: settings, errors in plain words, files, progress."""
 
-import csv
 import errno
 import getpass
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ from tqdm import tqdm
 
 from app.config import Settings, SettingsError
 from app.core.errors import GatewayError
-from app.core.imports import Fault
 from app.core.phone import mask_numbers
 from app.gateway import Gateway
 
@@ -130,19 +128,6 @@ def written_whole(path: str, encoding: str = "utf-8", errors: str = "strict") ->
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def report_of_faults(path: str) -> Iterator[Callable[[Fault], object]]:
-    """A CSV file of lines that could not be read; none where all could."""
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["line", "reason"])
-        empty = file.tell()
-        yield lambda fault: writer.writerow([fault.line, fault.reason])
-        is_needed = file.tell() > empty
-    if not is_needed:
-        Path(path).unlink()
 
 
 def say(text: str) -> None:

@@ -1,6 +1,9 @@
 """`optout suppress`, `optout suppressions …`: the list, by hand and by file."""
 
+import csv
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,12 +17,11 @@ from app.cli.common import (
     open_input,
     operator,
     progress,
-    report_of_faults,
     say,
     written_whole,
 )
 from app.core.consent import Evidence
-from app.core.imports import ImportDefaults, SuppressionImport, export_list
+from app.core.imports import Fault, ImportDefaults, SuppressionImport, export_list
 from app.core.models import ALL_PROGRAMS
 from app.core.number_tables import NumberTable
 from app.core.phone import mask_numbers
@@ -83,7 +85,7 @@ def import_file(
 
 def _run(job: SuppressionImport, table: NumberTable, file: str, report: str) -> None:
     try:
-        with report_of_faults(report) as write:
+        with reported(report) as write:
             for fault in job.run(table, progress(table, "lines", count_lines(file))):
                 write(fault)
     except KeyboardInterrupt:
@@ -95,6 +97,19 @@ def _run(job: SuppressionImport, table: NumberTable, file: str, report: str) -> 
     if done.unreadable:
         say(f"The unreadable lines are listed in {report}")
         leave(1)
+
+
+@contextmanager
+def reported(path: str) -> Iterator[Callable[[Fault], None]]:
+    """A CSV file of lines that could not be read; none where all could."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["line", "reason"])
+        empty = file.tell()
+        yield lambda fault: writer.writerow([fault.line, fault.reason])
+        is_needed = file.tell() > empty
+    if not is_needed:
+        Path(path).unlink()
 
 
 @suppressions.command("export")

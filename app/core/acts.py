@@ -71,7 +71,9 @@ def understood(
     text = f" {words(message.body)} "
     for program in all_terms(connection, policy):
         for name in names_of(program):
-            rest = classify(text.replace(f" {name} ", " ", 1)) if f" {name} " in text else meaning
+            if f" {name} " not in text:
+                continue
+            rest = classify(text.replace(f" {name} ", " ", 1), policy.own_words)
             if rest.intent is Intent.OPT_OUT:
                 return replace(rest, rule="program_keyword", topic=name)
     return meaning
@@ -85,13 +87,15 @@ def act(turn: Turn) -> Said | None:
 def _opt_out(turn: Turn) -> Said:
     program = _program_named(turn)
     scope = program.slug if program else ALL_PROGRAMS
-    fingerprint = turn.phone.fingerprint
-    consent.opt_out(turn.connection, fingerprint, scope, turn.evidence, turn.now)
-    if turn.known.pending:
+    fingerprint, known = turn.phone.fingerprint, turn.known
+    consent.opt_out(
+        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
+    )
+    if known.pending:
         optin.decline(turn.connection, fingerprint, scope)
     if program:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
-    if turn.known.held:
+    if known.held:
         review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     return Said(Reply.OPTED_OUT)
 

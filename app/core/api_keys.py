@@ -66,7 +66,7 @@ class ApiKeys:
         with self._database.write() as connection:
             if not program_exists(connection, scope.program):
                 raise UnknownProgramError("there is no such program")
-            query = insert(connection, ApiKey).values(row).on_conflict_do_nothing()
+            query = insert(ApiKey).values(row).on_conflict_do_nothing()
             if connection.execute(query.returning(ApiKey.id)).first() is None:
                 raise InvalidInputError(f"there is a key named {name!r} already: choose another")
         return key

@@ -20,6 +20,15 @@ from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Su
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 
+_RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
+_ADD = insert(Suppression)
+_SUPPRESS = _ADD.on_conflict_do_update(
+    index_elements=["fingerprint", "program"],
+    set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
+    # A later opt-out by the person says more than an earlier import or operator.
+    where=Suppression.reason != _ADD.excluded.reason,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -45,12 +54,22 @@ class NewSuppression:
 
 
 def opt_out(
-    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+    connection: Connection,
+    fingerprint: bytes,
+    program: str,
+    evidence: Evidence,
+    at: datetime,
+    *,
+    consented: bool = True,
 ) -> None:
-    """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any."""
+    """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any.
+
+    `consented`: False where it is known, under the lock, that there is no consent to withdraw.
+    """
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
     _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
-    _withdraw(connection, fingerprint, program, entry, at)
+    if consented:
+        _withdraw(connection, fingerprint, program, entry, at)
 
 
 def suppress(
@@ -120,7 +139,10 @@ def lift(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A consent as it was given: to which program and text, on which request, until when."""
+    """A consent as it was given: to which program and text, on which request, until when.
+
+    `given_at`: where that was earlier than it is written down.
+    """
 
     program: str
     request_id: str
@@ -128,6 +150,7 @@ class Given:
     expires_at: datetime
     channel: Channel = Channel.SMS
     email: str | None = None
+    given_at: datetime | None = None
 
 
 def give(
@@ -138,7 +161,7 @@ def give(
     row = {
         "request_id": given.request_id,
         "text_version": given.text_version,
-        "given_at": at,
+        "given_at": given.given_at or at,
         "expires_at": given.expires_at,
         "withdrawn_at": None,
         "channel": given.channel,
@@ -146,7 +169,7 @@ def give(
         "ledger_entry_id": entry,
     }
     key = {"fingerprint": fingerprint, "program": given.program}
-    query = insert(connection, Consent).values(**key, **row)
+    query = insert(Consent).values(**key, **row)
     connection.execute(
         query.on_conflict_do_update(index_elements=["fingerprint", "program"], set_=row)
     )
@@ -180,8 +203,7 @@ def record(
 ) -> int:
     """Append an entry to the ledger; its number."""
     entry = _entry(act, fingerprint, program, evidence, at)
-    query = sa.insert(LedgerEntry).values(entry).returning(LedgerEntry.id)
-    return connection.execute(query).scalar_one()
+    return connection.execute(_RECORD, entry).scalar_one()
 
 
 def _entry(
@@ -236,16 +258,7 @@ def _suppress(
     entry: int,
     at: datetime,
 ) -> None:
-    row = _suppression(fingerprint, program, reason, entry, at)
-    query = insert(connection, Suppression).values(row)
-    # A later opt-out by the person says more than an earlier import or operator.
-    connection.execute(
-        query.on_conflict_do_update(
-            index_elements=["fingerprint", "program"],
-            set_={"reason": reason, "ledger_entry_id": entry},
-            where=Suppression.reason != reason,
-        )
-    )
+    connection.execute(_SUPPRESS, _suppression(fingerprint, program, reason, entry, at))
 
 
 def _withdraw(

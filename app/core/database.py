@@ -11,15 +11,13 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.errors import InvalidInputError, StorageUnavailableError
-
-Insert = sqlite.Insert | postgresql.Insert
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
@@ -188,10 +186,11 @@ def _without_transactions(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def insert(connection: Connection, model: type[Any]) -> Insert:
-    """An INSERT that knows ON CONFLICT, which both dialects have and SQL's common part lacks."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(model)
+def insert(model: type[Any]) -> postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, which SQL's common part lacks.
+
+    SQLite took it from PostgreSQL word for word, so SQLAlchemy writes this one for both.
+    """
     return postgresql.insert(model)
 
 

@@ -28,6 +28,11 @@ _ORDER = (
     DeliveryStatus.READ,
 )
 
+_EARLY = sa.select(ReportRow.status, ReportRow.error_code).where(
+    ReportRow.provider == sa.bindparam("by"),
+    ReportRow.provider_message_id == sa.bindparam("message"),
+)
+
 
 class DeliveryLog:
     """Takes the provider's reports."""
@@ -70,11 +75,9 @@ def apply_early_reports(
     connection: Connection, provider: str, provider_message_id: str, now: datetime
 ) -> DeliveryStatus | None:
     """Catch up with reports that came before the message's id was known; the status they gave."""
-    query = sa.select(ReportRow).where(
-        ReportRow.provider == provider, ReportRow.provider_message_id == provider_message_id
-    )
+    which = {"by": provider, "message": provider_message_id}
     latest = None
-    for row in connection.execute(query).all():
+    for row in connection.execute(_EARLY, which).all():
         status = DeliveryStatus(row.status)
         report = DeliveryReport(provider, provider_message_id, status, error_code=row.error_code)
         if _move_forward(connection, report, now):
@@ -90,7 +93,7 @@ def _keep(connection: Connection, report: DeliveryReport, now: datetime) -> bool
         "error_code": report.error_code,
         "reported_at": now,
     }
-    query = insert(connection, ReportRow).values(row).on_conflict_do_nothing()
+    query = insert(ReportRow).values(row).on_conflict_do_nothing()
     return connection.execute(query.returning(ReportRow.status)).first() is not None
 
 

@@ -60,14 +60,16 @@ def refusals(
     With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
     Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
     """
-    if not program_exists(connection, scope.program):
-        return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
     needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
+    query = _FACTS_WITH_CONSENT if needs_consent else _FACTS
+    facts = connection.execute(query, {"people": fingerprints, "scope": scope.program}).all()
+    if not any(fact.kind == "program" for fact in facts):
+        return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
     standing: dict[bytes, Reason | None] = {}
     if needs_consent:
         standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
-    for fact in connection.execute(_facts(fingerprints, scope, needs_consent=needs_consent)):
+    for fact in facts:
         person = fact.fingerprint
         match fact.kind:
             case "suppressed":
@@ -86,35 +88,45 @@ def refusals(
     return {person: reason for person, reason in standing.items() if reason} | stopped
 
 
-def _facts(
-    fingerprints: Sequence[bytes], scope: Scope, *, needs_consent: bool
-) -> sa.CompoundSelect[Any]:
-    """All that is known of these numbers, in one query; a consent's kind is its channel."""
-    never = sa.type_coerce(sa.null(), UtcDateTime())
-    programs = (scope.program, ALL_PROGRAMS)
-    parts = [
-        _part(Suppression, "suppressed", never, fingerprints, Suppression.program.in_(programs)),
-        _part(ReviewHold, "held", ReviewHold.due_at, fingerprints, ReviewHold.decided_at.is_(None)),
-    ]
-    if needs_consent:
-        asked = sa.and_(
-            OptInRequest.program == scope.program, OptInRequest.status == RequestStatus.PENDING
-        )
-        agreed = sa.and_(Consent.program == scope.program, Consent.withdrawn_at.is_(None))
-        parts += [
-            _part(OptInRequest, "pending", OptInRequest.code_expires_at, fingerprints, asked),
-            _part(Consent, Consent.channel, Consent.expires_at, fingerprints, agreed),
-        ]
-    return sa.union_all(*parts)
+def _part(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
+    """What one table says of the people asked for; a consent's kind is its channel."""
+    people = table.fingerprint.in_(sa.bindparam("people", expanding=True))
+    return _fact(table.fingerprint, kind, until).where(people, *which)
 
 
-def _part(
-    table: type[Any], kind: Any, until: Any, fingerprints: Sequence[bytes], which: Any
-) -> sa.Select[Any]:
+def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
     kind = sa.literal(kind) if isinstance(kind, str) else kind
     return sa.select(
-        table.fingerprint, sa.cast(kind, sa.String).label("kind"), until.label("until")
-    ).where(table.fingerprint.in_(fingerprints), which)
+        person.label("fingerprint"), sa.cast(kind, sa.String).label("kind"), until.label("until")
+    )
+
+
+# All that is known of some people and of the program, in one query.
+_program: sa.BindParameter[str] = sa.bindparam("scope")
+_never = sa.type_coerce(sa.null(), UtcDateTime())
+_nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
+_FACTS = sa.union_all(
+    _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
+    _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
+    _fact(_nobody, "program", _never).where(Program.slug == _program),
+)
+_FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
+    *_FACTS.selects,
+    _part(
+        OptInRequest,
+        "pending",
+        OptInRequest.code_expires_at,
+        OptInRequest.program == _program,
+        OptInRequest.status == RequestStatus.PENDING,
+    ),
+    _part(
+        Consent,
+        Consent.channel,
+        Consent.expires_at,
+        Consent.program == _program,
+        Consent.withdrawn_at.is_(None),
+    ),
+)
 
 
 def program_exists(connection: Connection, slug: str) -> bool:

@@ -10,20 +10,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from app.core import barrier, consent, models, optin, review, subscribers
+from app.core import barrier, models, optin, review, subscribers
 from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.errors import StorageUnavailableError
 from app.core.known import Silence, known_of
 from app.core.language import Intent, Meaning, classify
-from app.core.models import ALL_PROGRAMS, Act
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
 
 _Row = models.InboundMessage
+_STORE = sa.insert(_Row).returning(_Row.id)
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -65,7 +65,9 @@ class Inbox:
         Raises StorageUnavailableError where that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
-        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        meaning = _with_opt_out_type(
+            classify(message.body, self._policy.own_words), message.opt_out_type
+        )
         try:
             outcome, in_flight = self._settle(phone, message, meaning)
         except (IntegrityError, StorageUnavailableError):
@@ -74,7 +76,9 @@ class Inbox:
             outcome, in_flight = self._settle(phone, message, meaning)
         late = barrier.wait_for(self._database, in_flight, self._sleep)
         if late and not outcome.repeated:
-            self._record_late(late, phone, message)
+            details = {"provider_message_id": message.provider_message_id}
+            evidence = Evidence(message.provider, details=details)
+            barrier.record_late(self._database, phone.fingerprint, late, evidence, self._clock())
         return outcome
 
     def _settle(
@@ -134,15 +138,6 @@ class Inbox:
         brand = said.brand or self._policy.brand
         return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
 
-    def _record_late(self, late: list[str], phone: Phone, message: InboundMessage) -> None:
-        details = {"messages": late, "provider_message_id": message.provider_message_id}
-        evidence = Evidence(message.provider, details=details)
-        with self._database.write() as connection:
-            now = self._clock()
-            consent.record(
-                connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
-            )
-
 
 def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     """A provider that has blocked the number itself has the last word on an opt-out.
@@ -189,5 +184,4 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    query = sa.insert(_Row).values(row).returning(_Row.id)
-    return turn.connection.execute(query).scalar_one()
+    return turn.connection.execute(_STORE, row).scalar_one()

@@ -14,6 +14,7 @@ from app.core import consent
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    Consent,
     DeliveryStatus,
     InboundMessage,
     OptInRequest,
@@ -46,13 +47,15 @@ class Known:
     """The number's state. What is False here can't become true while the lock is held.
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
-    `held`: a text waits for review. `pending`: a request waits for its code. `claimed`: a message
-    is being handed to the provider. `first`: what a copy of this very text was answered.
+    `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
+    request waits for its code. `claimed`: a message is being handed to the provider. `first`: what
+    a copy of this very text was answered.
     """
 
     number: str | None
     language: str | None
     opted_out: bool
+    consented: bool
     held: bool
     pending: bool
     claimed: bool
@@ -105,6 +108,7 @@ def _query() -> sa.Select[Any]:
                 Suppression.program == ALL_PROGRAMS,
                 Suppression.reason == consent.OPT_OUT,
             ).label("opted_out"),
+            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
             _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
             _there_is(
                 OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
@@ -129,9 +133,9 @@ def _query() -> sa.Select[Any]:
     )
 
 
-def _word(value: str) -> sa.BindParameter[str]:
+def _word(value: str) -> sa.ColumnClause[str]:
     """As a part of the statement: an index on such rows alone is found only then."""
-    return sa.literal(str(value), literal_execute=True)
+    return sa.literal_column(f"'{value}'", sa.String)
 
 
 def _there_is(table: type[Any], person: Any, *which: Any) -> Any:

@@ -34,6 +34,8 @@ from app.core.provider import Acceptance, Carrier, OutgoingMessage
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
+_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
+_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -151,21 +153,19 @@ class Outbox:
             if reason is Reason.UNKNOWN_PROGRAM:
                 raise NotSentError(reason)  # a caller's slip, nothing to keep of this number
             body = draft.body or ""
-            if reason is None and draft.purpose is Purpose.MARKETING:
+            if reason is None and draft.purpose is Purpose.MARKETING and not _is_template(draft):
                 body = self._with_way_out(connection, draft, phone)
             row = self._row(draft, phone, body, now)
             if reason is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
-            added = connection.execute(
-                insert(connection, _Row).values(row).on_conflict_do_nothing().returning(_Row)
-            ).first()
+            added = connection.execute(_CLAIM, row).first()
             if added is not None:
                 return added, body
             return self._first_with_same_key(connection, row), None
 
     def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        query = sa.select(models.Program.language).where(models.Program.slug == draft.program)
-        language = connection.execute(query).scalar() or self._policy.language
+        which = {"program": draft.program}
+        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
         token = wayout.token_of(self._phones, phone)
         if not wayout.can_be_answered(draft.sender):
             wayout.keep_token(connection, phone, token)
@@ -241,6 +241,11 @@ class Outbox:
             raise
         except Exception as error:
             raise ProviderOutcomeUnknownError("the provider failed in an unforeseen way") from error
+
+
+def _is_template(draft: Draft) -> bool:
+    """A text that the provider itself holds and fills: nothing can be added to it here."""
+    return not draft.body and any(name == "ContentSid" for name, _ in draft.options)
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:

@@ -30,6 +30,8 @@ from app.core.provider import Acceptance
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
 
+_UPDATE = sa.update(OutboundMessage).where(OutboundMessage.id == sa.bindparam("message"))
+
 _T = TypeVar("_T")
 
 
@@ -132,5 +134,4 @@ def _suppress(
 
 
 def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> None:
-    query = sa.update(OutboundMessage).where(OutboundMessage.id == claimed.id)
-    connection.execute(query.values(updated_at=now, **values))
+    connection.execute(_UPDATE, {"message": claimed.id, "updated_at": now, **values})

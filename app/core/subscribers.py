@@ -10,6 +10,17 @@ from app.core.database import insert
 from app.core.models import Subscriber
 from app.core.phone import Phone
 
+# Here and elsewhere: what runs for every message is built once, since SQLAlchemy takes longer to
+# build a statement than to run it.
+_LOCK = insert(Subscriber).on_conflict_do_update(
+    index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
+)
+_LOCK_KNOWN = (
+    sa.update(Subscriber)
+    .where(Subscriber.fingerprint == sa.bindparam("person"))
+    .values(first_seen_at=Subscriber.first_seen_at)
+)
+
 
 def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     """Wait for, and then hold until the transaction ends, all that is decided on this number.
@@ -18,12 +29,7 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     database decides which came first. A row whose number was erased stays without number.
     """
     row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
-    unchanged = {"first_seen_at": Subscriber.first_seen_at}
-    connection.execute(
-        insert(connection, Subscriber)
-        .values(row)
-        .on_conflict_do_update(index_elements=["fingerprint"], set_=unchanged)
-    )
+    connection.execute(_LOCK, row)
 
 
 def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
@@ -33,11 +39,8 @@ def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> N
         {"fingerprint": fingerprint, "number": numbers[fingerprint], "first_seen_at": at}
         for fingerprint in sorted(numbers)
     ]
-    query = insert(connection, Subscriber).on_conflict_do_update(
-        index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
-    )
     # RETURNING makes it a few statements of many rows instead of one for each.
-    connection.execute(query.returning(Subscriber.fingerprint), rows)
+    connection.execute(_LOCK.returning(Subscriber.fingerprint), rows)
 
 
 def learn(connection: Connection, phone: Phone, language: str | None) -> None:
@@ -53,11 +56,7 @@ def learn(connection: Connection, phone: Phone, language: str | None) -> None:
 
 def lock_known(connection: Connection, fingerprint: bytes) -> None:
     """As `lock`, where only the fingerprint is at hand; the row must exist."""
-    connection.execute(
-        sa.update(Subscriber)
-        .where(Subscriber.fingerprint == fingerprint)
-        .values(first_seen_at=Subscriber.first_seen_at)
-    )
+    connection.execute(_LOCK_KNOWN, {"person": fingerprint})
 
 
 def number_of(connection: Connection, fingerprint: bytes) -> str | None:

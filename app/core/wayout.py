@@ -53,7 +53,7 @@ def token_of(phones: PhoneReader, phone: Phone) -> str:
 def keep_token(connection: Connection, phone: Phone, token: str) -> None:
     """Let the link be recognised when it is opened."""
     row = {"token_hash": _hash(token), "fingerprint": phone.fingerprint}
-    connection.execute(insert(connection, LinkToken).values(row).on_conflict_do_nothing())
+    connection.execute(insert(LinkToken).values(row).on_conflict_do_nothing())
 
 
 def person_behind(connection: Connection, token: str) -> bytes | None:

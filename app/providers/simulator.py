@@ -153,7 +153,7 @@ class SimulatorProvider:
             "created_at": self._clock(),
         }
         with self._database.write() as connection:
-            query = insert(connection, SimulatorMessage).values(row).on_conflict_do_nothing()
+            query = insert(SimulatorMessage).values(row).on_conflict_do_nothing()
             return connection.execute(query.returning(SimulatorMessage)).first()
 
     def _newest(self) -> int:

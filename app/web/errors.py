@@ -1,21 +1,25 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import (
+    CodeRefusedError,
     ForgedRequestError,
     GatewayError,
     IdempotencyConflictError,
     InvalidInputError,
+    NotAllowedHereError,
     NotFoundError,
     NotSentError,
     ProviderError,
     ProviderOutcomeUnknownError,
     StorageUnavailableError,
+    TooManyRequestsError,
 )
 from app.twilio_messages import API_ROOT, bare_error, error_from
 from app.web.logs import log
@@ -23,8 +27,11 @@ from app.web.logs import log
 # An error's status; the first kind that fits counts.
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (ForgedRequestError, 403),
+    (NotAllowedHereError, 403),
     (NotSentError, 409),
+    (TooManyRequestsError, 429),
     (IdempotencyConflictError, 422),
+    (CodeRefusedError, 422),
     (InvalidInputError, 400),
     (NotFoundError, 404),
     (StorageUnavailableError, 503),
@@ -44,13 +51,19 @@ def status_of(error: GatewayError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _known(error: GatewayError) -> Response:
-    response = _render(status_of(error), str(error), error)
+def note(error: GatewayError, response: Response) -> Response:
+    """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(max(ceil(error.retry_after.total_seconds()), 1))
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
         log.warning("refused", error=str(error), status=response.status_code, route=_route())
     return response
+
+
+def _known(error: GatewayError) -> Response:
+    return note(error, _render(status_of(error), str(error), error))
 
 
 def _http(error: HTTPException) -> Response:

@@ -158,9 +158,14 @@ def test_a_sender_that_died_holds_up_no_stop_for_long(services, provider, clock,
     assert sleep.slept == []
 
 
-def test_a_claim_and_a_stop_are_ordered_by_the_database(services, provider, database, phones):
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_a_claim_and_a_stop_are_ordered_by_the_database(
+    services, provider, database, phones, seen_before
+):
     """A send that comes while a STOP is being stored waits for it, sees it, and is refused."""
     phone = phones.parse(PERSON)
+    if seen_before:
+        services.inbox.receive(text("INFO"))
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
             subscribers.lock(connection, phone, START)

@@ -133,7 +133,7 @@ def test_a_second_insert_is_not_an_error_where_it_is_expected(database):
     added = []
     for _ in range(2):
         with database.write() as connection:
-            query = insert(connection, Program).values(row).on_conflict_do_nothing()
+            query = insert(Program).values(row).on_conflict_do_nothing()
             added.append(connection.execute(query.returning(Program.slug)).scalar())
     assert added == ["promo", None]
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from app.core.language.keywords import Cover, Role, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import TABLES_VERSION, Phrase
+from app.core.language.tables import KEYWORDS, TABLES_VERSION, Phrase
 
 _LONGEST_SIGNATURE = 4
 _LONGEST_BRAND = 3
 _STOP = "stop"
+# The first words of opt-out keywords. A text with none of them has no such clause.
+_ASKING = frozenset(
+    phrase[0] for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,11 @@ class Clause:
 
 
 class Clauses:
-    """Reads the clauses of a message. `context` are words of messages, lists and numbers,
-    `things` those for what else one ends."""
+    """Reads the clauses of a message.
+
+    `context` are words of messages, lists and numbers,
+    `things` those for what else one ends.
+    """
 
     def __init__(
         self, context: frozenset[str], vocabulary: frozenset[str], things: frozenset[str]
@@ -37,6 +44,8 @@ class Clauses:
 
         Of a text with a phrase that was `explained` away, only the last clause can still ask.
         """
+        if _ASKING.isdisjoint(words.tokens):
+            return None
         clauses = parted(words.tokens)
         if len(clauses) == 1:
             return None if explained else self._beside_a_name(words, clauses[0].words)

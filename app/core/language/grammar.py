@@ -1,4 +1,4 @@
-"""Phrases: a text becomes a string with one character a word, and the grammar is written over words.
+"""Phrases: a text becomes a string, one character a word, and the grammar is written over words.
 
 A language's file gives its word classes (`[words]`), named parts (`[parts]`) and its phrases. In a
 phrase, read left to right:
@@ -7,7 +7,7 @@ phrase, read left to right:
     mi       that very word
     ~        up to five soft words: articles, courtesy, adverbs (class `soft`), commas among them
     _        any one word
-    ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`) or the end
+    ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`), the end
     ^ $      the clause begins, ends, exactly here
     ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
 
@@ -19,11 +19,15 @@ Every repetition is bounded, so that a search takes time in proportion to the te
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from app.core.language.normalise import MARKS
-from app.core.language.tables import Table, expanded
+from app.core.language.slips import Slips
+from app.core.language.tables import NEVER_FUZZY, Table, expanded
 
-_ELEMENT = re.compile(r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+")
+_ELEMENT = re.compile(
+    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+",
+)
 _PART = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
 _FIRST_CHARACTER = 0xE000
@@ -34,13 +38,21 @@ _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace
 NOT_MEANT, MEANT, UNCLEAR = "not_meant", "phrases", "unclear"
 
 
+_compiled = cache(re.compile)
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One phrase. A text without a word of each of the `needs` cannot hold it: no search then."""
 
     rule: str
-    expression: re.Pattern[str]
+    source: str
     needs: tuple[frozenset[str], ...]
+
+    @property
+    def expression(self) -> re.Pattern[str]:
+        """The expression; it is compiled when it is first wanted, as most of them never are."""
+        return _compiled(self.source)
 
 
 class Index:
@@ -72,10 +84,12 @@ class Grammar:
     def __init__(self, table: Table) -> None:
         self.language = table.language
         self._parts: Mapping[str, str] = table.data.get("parts", {})
+        self._slip_classes = table.words("fuzzy", "classes")
         aliases = {
             alias: word
             for word, written in table.data.get("aliases", {}).items()
             for alias in expanded(written)
+            if alias != word
         }
         self._classes = {
             name: [word for word in expanded(written) if word not in aliases]
@@ -91,7 +105,6 @@ class Grammar:
             section: Index(self._compiled(table.data.get(section, {})), common)
             for section in (NOT_MEANT, MEANT, UNCLEAR)
         }
-        self._telling = frozenset(self._characters).difference(self._classes["soft"])
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -102,11 +115,19 @@ class Grammar:
         """Return the words of a class; none where the language has no such class."""
         return frozenset(self._classes.get(name, ()))
 
-    def concerns(self, tokens: frozenset[str]) -> int:
-        """Return how many of a text's words this language's phrases know; 0 without a telling one."""
-        if self._telling.isdisjoint(tokens):
-            return 0
-        return sum(token in self._characters for token in tokens)
+    def with_slips_undone(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the tokens with words of this language's phrases for slips of them."""
+        return tuple(
+            token
+            if token in MARKS or token in self._characters or token in NEVER_FUZZY
+            else self._slips.meant(token) or token
+            for token in tokens
+        )
+
+    @cached_property
+    def _slips(self) -> Slips:
+        """Verbs that only their endings tell apart (enviaron, enviaran) are not among them."""
+        return Slips(word for name in self._slip_classes for word in self._classes[name])
 
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield the phrases found as (section, rule). What is explained away is not found again."""
@@ -135,8 +156,8 @@ class Grammar:
         for rule, written in rules.items():
             for line in _patterns(written):
                 phrase = _PART.sub(self._part, line)
-                expression = re.compile(_ELEMENT.sub(self._element, phrase))
-                yield Pattern(rule, expression, tuple(self._needs(phrase)))
+                source = _ELEMENT.sub(self._element, phrase)
+                yield Pattern(rule, source, tuple(self._needs(phrase)))
 
     def _part(self, found: re.Match[str]) -> str:
         """Put a named part in place of its name; classes stay."""

@@ -62,6 +62,16 @@ class Lexicon:
                 return length, entries
         return 1, []
 
+    def keyword(self, phrase: Phrase) -> Keyword | None:
+        """Return the keyword that a whole phrase is, or None."""
+        entries = self._entries.get(phrase, ())
+        return next((entry for entry in entries if isinstance(entry, Keyword)), None)
+
+    def with_entries(self, entries: Iterable[tuple[Phrase, Entry]]) -> "Lexicon":
+        """Return a lexicon that knows these entries as well."""
+        own = [(phrase, entry) for phrase, listed in self._entries.items() for entry in listed]
+        return Lexicon([*own, *entries])
+
     def words(self) -> frozenset[str]:
         """Return every word of every phrase."""
         return frozenset(word for phrase in self._entries for word in phrase)
@@ -108,13 +118,13 @@ class Cover:
         return next(iter([*own, *self.languages]), None)
 
 
-def cover(tokens: Phrase) -> Cover:
+def cover(tokens: Phrase, lexicon: Lexicon = LEXICON) -> Cover:
     """Look up all the words of a message."""
     words = tuple(token for token in tokens if token not in MARKS)
     found = Cover()
     start = 0
     while start < len(words) and len(found.unknown) <= MOST_UNKNOWN:
-        length, entries = LEXICON.at(words, start)
+        length, entries = lexicon.at(words, start)
         _note(found, words[start : start + length], entries)
         start += length
     return found
@@ -127,7 +137,7 @@ def _note(found: Cover, phrase: Phrase, entries: list[Entry]) -> None:
     roles = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple)}
     keywords = [entry for entry in entries if isinstance(entry, Keyword)]
     # What is a keyword is nothing else beside it: "no", "sí" stand around STOP and answer alone.
-    if phrase in NEGATIONS:
+    if phrase in NEGATIONS and not keywords:
         found.negated = True
     found.roles.update(set() if keywords else roles)
     found.languages += [language for language in roles.values() if language]

@@ -8,6 +8,7 @@ the tables name, unless the tables name what was typed as a word of its own.
 import re
 
 from app.core.language.normalise import LOST, MARKS
+from app.core.language.slips import Slips
 from app.core.language.tables import FUZZY, LAST_LETTER_LOST, NEVER_FUZZY, TYPOS
 
 _RUN = re.compile(r"(.)\1+")
@@ -27,6 +28,7 @@ class Spelling:
     def __init__(
         self,
         known: frozenset[str],
+        *,
         keywords: frozenset[str],
         beside_stop: frozenset[str],
         spelt_k: frozenset[str],
@@ -36,19 +38,20 @@ class Spelling:
         self._beside_stop = beside_stop
         self._spelt_k = spelt_k | keywords
         self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
-        self._slips: dict[str, set[str]] = {}
-        for word in {*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)}:
-            for slip in _without_one(word):
-                self._slips.setdefault(slip, set()).add(word)
+        self._slips = Slips({*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)})
 
-    def corrected(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the tokens with known words for misspelt ones; marks stay where they are."""
+    def corrected(
+        self, tokens: tuple[str, ...], kept: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        """Return the tokens with known words for misspelt ones; marks, and `kept`, stay."""
         if len([t for t in tokens if len(t) == 1 and t.isalnum()]) >= _SPELLED_LETTERS:
             tokens = _joined_letters(tokens)
         if all(t in self._known or t in MARKS for t in tokens):
             return tokens
         tokens = self._put_together(_with_last_letter(tokens))
-        return tuple(word for token in tokens for word in self._meant(token))
+        return tuple(
+            word for token in tokens for word in ((token,) if token in kept else self._meant(token))
+        )
 
     def _put_together(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Read "st op" and "can cel", where the pieces are the whole message."""
@@ -94,17 +97,8 @@ class Spelling:
         if known := next((word for word in _with_k_spelt(token) if word in self._spelt_k), None):
             return (known,)
         if len(token) >= _SHORTEST_FUZZY - 1 and token not in NEVER_FUZZY:
-            token = self._one_slip_away(token)
+            token = self._slips.meant(token) or token
         return self._unglued(token)
-
-    def _one_slip_away(self, token: str) -> str:
-        near = {
-            word
-            for slip in (token, *_without_one(token))
-            for word in self._slips.get(slip, ())
-            if word[0] == token[0] and _one_slip(word, token)
-        }
-        return near.pop() if len(near) == 1 else token
 
     def _unglued(self, token: str) -> tuple[str, ...]:
         """Read stopsms, pleasestop and stopstopstop."""
@@ -126,7 +120,8 @@ def _with_last_letter(tokens: tuple[str, ...]) -> tuple[str, ...]:
         return tokens
     kept: list[str] = []
     for token, following in zip(tokens, (*tokens[1:], ""), strict=True):
-        if token == "?" and kept and following and kept[-1] in LAST_LETTER_LOST:
+        lost = kept and following and kept[-1] in LAST_LETTER_LOST
+        if lost and token == "?":  # noqa: S105
             kept[-1] = LAST_LETTER_LOST[kept[-1]]
         else:
             kept.append(token)
@@ -148,19 +143,3 @@ def _joined_letters(tokens: tuple[str, ...]) -> tuple[str, ...]:
         else:
             run.append(token)
     return tuple(joined)
-
-
-def _without_one(word: str) -> list[str]:
-    return [word[:i] + word[i + 1 :] for i in range(len(word))]
-
-
-def _one_slip(one: str, other: str) -> bool:
-    """Whether one letter was left out, added, replaced, or swapped with its neighbour."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if start is None:
-        return True
-    a, b = one[start:], other[start:]
-    swapped = a[1::-1] == b[:2] and a[2:] == b[2:]
-    return swapped or a[1:] == b[1:] or a[1:] == b or a == b[1:]

@@ -26,7 +26,7 @@ class Keyword:
 
     `everyday` words count only as the whole message. `unmistakable` ones are a request wherever
     they are a clause, `closing` ones where they are the last clause; the rest (cancel) need
-    words about messages beside them.
+    words about messages beside them. `program` is the one program that an own word ends.
     """
 
     intent: Intent
@@ -34,6 +34,7 @@ class Keyword:
     everyday: bool = False
     unmistakable: bool = False
     closing: bool = False
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ AROUND = _all_phrases("courtesy", "around")
 EVERYTHING = _all_phrases("everything")
 PROGRAMS = _all_phrases("program")
 CODE_WORDS = _all_phrases("code")
+CODE_AROUND = _all_phrases("code", "around")
 TYPOS = {typo: word for table in TABLES for typo, word in table.typos()}
 LAST_LETTER_LOST = {
     word[:-1]: word for table in TABLES for word in table.words("spelling", "accented_end")

@@ -1,22 +1,38 @@
 """Whole messages: what a message means that is nothing but keywords and what may stand by them."""
 
-from app.core.language.keywords import Cover, Role, code_of, cover
+from app.core.language.keywords import LEXICON, Cover, Lexicon, Role, code_of, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import KEYWORDS, TABLES_VERSION
+from app.core.language.tables import CODE_AROUND, TABLES_VERSION
 
 # A bare yes or a cry for help is short; with more around it, it answers something else.
 _SHORT = 4
+_CODE_INTRODUCED = {Role.CODE_WORD, Role.COURTESY, Role.AROUND, Role.EVERYTHING}
+_REFUSAL = {Role.POSSIBLE, Role.COURTESY, Role.AROUND}
+_STOP_SIGNS = "🛑"
+_MAYBE_SIGNS = "✋🤚🖐⛔🚫🙅"
 
 
-def whole_message(words: Words) -> Meaning | None:
-    """Return the meaning of a message that its keywords explain whole, or None."""
-    return opt_in(words) or read_cover(words, cover(words.tokens))
+def whole_message(words: Words, typed: Words, lexicon: Lexicon = LEXICON) -> Meaning | None:
+    """Return the meaning of a message that its keywords explain whole, or None.
+
+    `typed` are the words before spelling was corrected: consent is read from them alone.
+    """
+    return opt_in(typed, lexicon) or read_cover(words, cover(words.tokens, lexicon))
 
 
-def opt_in(words: Words) -> Meaning | None:
+def signs_only(text: str) -> Meaning:
+    """Read a message without a word: a stop sign asks, a raised hand may."""
+    if any(sign in text for sign in _STOP_SIGNS):
+        return Meaning(Intent.OPT_OUT, "stop_sign", TABLES_VERSION)
+    maybe = any(sign in text for sign in _MAYBE_SIGNS)
+    return Meaning(Intent.NONE, "possible" if maybe else "no_rule", TABLES_VERSION, review=maybe)
+
+
+def opt_in(words: Words, lexicon: Lexicon) -> Meaning | None:
     """Only the bare word, as it was typed: consent is never guessed."""
-    keyword = KEYWORDS.get(tuple(token for token in words.tokens if token not in MARKS))
+    phrase = tuple(token for token in words.tokens if token not in MARKS)
+    keyword = lexicon.keyword(phrase)
     if keyword is None or keyword.intent is not Intent.OPT_IN or "?" in words.tokens:
         return None
     return Meaning(Intent.OPT_IN, "keyword", TABLES_VERSION, keyword.language)
@@ -25,19 +41,24 @@ def opt_in(words: Words) -> Meaning | None:
 def read_cover(words: Words, found: Cover) -> Meaning | None:
     """Decide on a message of known phrases; with words left over nothing is decided."""
     if found.unknown:
-        return None
+        return code(found)
     intents = found.intents()
     if Intent.OPT_OUT in intents:
         return opt_out(words, found)
     if found.numbers:
         return code(found)
+    if not intents and Role.POSSIBLE in found.roles and found.roles <= _REFUSAL:
+        return Meaning(Intent.NONE, "possible", TABLES_VERSION, found.language(), review=True)
+    return help_or_yes(words, found)
+
+
+def help_or_yes(words: Words, found: Cover) -> Meaning | None:
+    """Read a bare cry for help or a bare yes."""
+    intents = found.intents() - {Intent.OPT_IN}
     size = sum(token not in MARKS for token in words.tokens)
-    if Role.AROUND in found.roles or len(intents) != 1 or size > _SHORT:
+    if Role.AROUND in found.roles or len(found.intents()) != 1 or not intents or size > _SHORT:
         return None
-    intent = intents.pop()
-    if intent is Intent.OPT_IN:
-        return None
-    return Meaning(intent, "keyword", TABLES_VERSION, found.language())
+    return Meaning(intents.pop(), "keyword", TABLES_VERSION, found.language())
 
 
 def opt_out(words: Words, found: Cover) -> Meaning | None:
@@ -48,12 +69,15 @@ def opt_out(words: Words, found: Cover) -> Meaning | None:
         if beside or "?" in words.tokens or found.numbers:
             return None
         return Meaning(Intent.OPT_OUT, "everyday_keyword", TABLES_VERSION, found.language())
+    if "?" in words.tokens and all(k.language and not k.unmistakable for k in outs):
+        return None
     if found.negated and not _contradicts(found):
         return None
     spoken = {k.language for k in outs}
     if None not in spoken and found.around - spoken - {None}:
         return None
-    topic = " ".join([*found.topic, *found.numbers]) or None
+    program = next((k.program for k in outs if k.program), None)
+    topic = program or " ".join([*found.topic, *found.numbers]) or None
     return Meaning(Intent.OPT_OUT, "keyword", TABLES_VERSION, found.language(), topic=topic)
 
 
@@ -69,6 +93,9 @@ def _is_stop_only(found: Cover) -> bool:
 def code(found: Cover) -> Meaning | None:
     """Read a confirmation code, alone or introduced as one."""
     digits = code_of(found.numbers)
-    if digits is None or found.roles - {Role.CODE_WORD, Role.COURTESY}:
+    introduced = Role.CODE_WORD in found.roles
+    allowed = _CODE_INTRODUCED if introduced else {Role.COURTESY}
+    left = [word for word in found.unknown if not introduced or (word,) not in CODE_AROUND]
+    if digits is None or left or found.keywords or found.roles - allowed:
         return None
     return Meaning(Intent.CONFIRM, "code", TABLES_VERSION, found.language(), code=digits)

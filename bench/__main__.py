@@ -1,0 +1,48 @@
+"""`python -m bench [part …]`: measure, and print one table."""
+
+import argparse
+import os
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from bench import gate, inbound, send, start
+from bench.database import postgresql, version_of
+from bench.table import Row, as_markdown
+
+_PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
+    "inbound": lambda url, given: inbound.measure(url, given.rounds, given.requests),
+    "gate": lambda url, given: gate.measure(url, given.sizes),
+    "send": lambda url, _: send.measure(url),
+    "start": lambda url, _: start.measure(url),
+}
+_LIBRARIES = ("flask", "gunicorn", "sqlalchemy", "psycopg", "twilio")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="all when none is named")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=2000, help="in each round")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of the list"
+    )
+    given = parser.parse_args()
+    rows: list[Row] = []
+    with postgresql() as url:
+        print(_machine(url))
+        for name in given.parts or _PARTS:
+            rows += _PARTS[name](url, given)
+    print(as_markdown(rows))
+
+
+def _machine(url: str) -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
+        f"Python {platform.python_version()}, PostgreSQL {version_of(url)}, {libraries}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
