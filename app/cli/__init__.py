@@ -8,6 +8,7 @@ from app.cli.consents import consents
 from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
 from app.cli.ledger import ledger
+from app.cli.messages import chores, messages, reconcile
 from app.cli.programs import program
 from app.cli.review import review
 from app.cli.serving import migrate, serve
@@ -38,6 +39,9 @@ main = Commands(
         ledger,
         dossier,
         classify,
+        messages,
+        reconcile,
+        chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
