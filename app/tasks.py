@@ -10,6 +10,7 @@ from celery import Celery
 
 SEND_CAMPAIGN = "send campaign"
 WAKE_CAMPAIGNS = "wake campaigns"
+DO_CHORES = "do chores"
 CHAINS = 4  # of tasks that work on one campaign side by side
 
 # A task that a worker had when it died is given to another after this; it must be longer than a

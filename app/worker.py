@@ -10,13 +10,18 @@ import time
 from typing import Any
 
 from celery import Celery
+from celery.utils.log import get_task_logger
 
 from app import tasks
 from app.config import Settings, SettingsError
+from app.core.chores import do_all
 from app.gateway import Gateway
 
 _TASK_LASTS = 20.0  # seconds, then another takes over: short against what a broker redelivers after
 _WAKE_EVERY = 30.0  # seconds
+_CHORES_EVERY = 60.0
+
+_log = get_task_logger(__name__)
 
 
 def __getattr__(name: str) -> Any:
@@ -48,15 +53,21 @@ def make_worker(settings: Settings) -> Celery:
 
     def wake_campaigns() -> None:
         """Take up what was left lying, whatever became of the tasks that were at it."""
-        campaigns = gateway().services.campaigns
-        for campaign_id in campaigns.unsettled():
-            campaigns.settle(campaign_id)
-        for campaign_id in campaigns.to_wake():
+        for campaign_id in gateway().services.campaigns.to_wake():
             tasks.start_campaign(celery, campaign_id)
+
+    def do_chores() -> None:
+        """What `optout serve` and `optout chores` do as well; any number may."""
+        is_real = settings.sms_provider != "simulator"
+        for done in do_all(gateway().services, with_reconcile=is_real):
+            if done.fault:
+                _log.error("chore failed: %s: %s", done.name, done.fault)
 
     celery.task(name=tasks.SEND_CAMPAIGN)(send_campaign)
     celery.task(name=tasks.WAKE_CAMPAIGNS)(wake_campaigns)
+    celery.task(name=tasks.DO_CHORES)(do_chores)
     celery.conf.beat_schedule = {
         "wake": {"task": tasks.WAKE_CAMPAIGNS, "schedule": _WAKE_EVERY},
+        "chores": {"task": tasks.DO_CHORES, "schedule": _CHORES_EVERY},
     }
     return celery

@@ -77,7 +77,7 @@ class Campaigns:
         self._phones = phones
         self._policy = policy
         self._clock = clock
-        self._sender = CampaignSender(database, outbox, clock, sleep)
+        self._sender = CampaignSender(database, phones, outbox, clock, sleep)
 
     def create(
         self,
@@ -193,9 +193,9 @@ class Campaigns:
             connection.execute(sa.update(Campaign).where(is_over).values(values))
             return list(connection.execute(running.order_by(Campaign.id)).scalars())
 
-    def unsettled(self) -> list[int]:
-        """Campaigns with recipients of whom it is not known whether they got the message."""
-        return settling.unsettled(self._database)
+    def settle_all(self) -> int:
+        """As `settle`, for all campaigns. A periodic chore."""
+        return sum(map(self.settle, settling.unsettled(self._database)))
 
     def show(self, campaign_id: int) -> Standing:
         """How it stands. Raises NotFoundError."""

@@ -23,6 +23,8 @@ from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
 from app.core.segments import count_segments
 
+Person = tuple[Phone, dict[str, str], str]  # with what fills the text, and the text
+
 _A_TOKEN = "x" * 22  # as long as the one in each person's own link
 
 
@@ -91,7 +93,7 @@ class Planner:
 
     def add(self, connection: Connection, batch: Sequence[Listed], now: datetime) -> list[Fault]:
         """One batch, in the caller's transaction; the lines that could not be read."""
-        people: dict[bytes, tuple[Phone, dict[str, str], str]] = {}
+        people: dict[bytes, Person] = {}
         faults = []
         for row in batch:
             try:
@@ -105,7 +107,7 @@ class Planner:
         self.plan.unreadable += len(faults)
         self.plan.recipients += len(new)
         self.plan.duplicates += len(batch) - len(faults) - len(new)
-        self._estimate(connection, {person: people[person][2] for person in new}, now)
+        self._estimate(connection, [people[person] for person in new], now)
         return faults
 
     def _read(self, row: Listed) -> tuple[Phone, dict[str, str]]:
@@ -118,7 +120,7 @@ class Planner:
     def _put_down(
         self,
         connection: Connection,
-        people: Mapping[bytes, tuple[Phone, dict[str, str], str]],
+        people: Mapping[bytes, Person],
         now: datetime,
     ) -> list[bytes]:
         """Those that were not on the list yet: the table's own constraint decides."""
@@ -138,17 +140,17 @@ class Planner:
             for place, (person, (_, fields, _)) in enumerate(people.items(), 1)
         ]
         self._position += len(rows)
-        query = insert(connection, CampaignRecipient).on_conflict_do_nothing()
+        query = insert(CampaignRecipient).on_conflict_do_nothing()
         added = connection.execute(query.returning(CampaignRecipient.fingerprint), rows)
         return list(added.scalars())
 
-    def _estimate(self, connection: Connection, texts: Mapping[bytes, str], now: datetime) -> None:
-        if not texts:
-            return
-        refused = refusals(connection, list(texts), self._message.scope, self._policy, now)
-        self.plan.refused.update(str(reason) for reason in refused.values())
-        for person, text in texts.items():
-            if refused.get(person) in {None, Reason.QUIET_HOURS}:
+    def _estimate(self, connection: Connection, people: Sequence[Person], now: datetime) -> None:
+        phones = [phone for phone, _, _ in people]
+        refused = refusals(connection, phones, self._message.scope, self._policy, now)
+        self.plan.refused.update(str(each.reason) for each in refused.values())
+        for phone, _, text in people:
+            refusal = refused.get(phone.fingerprint)
+            if refusal is None or refusal.reason is Reason.QUIET_HOURS:
                 self._count(text)
 
     def _count(self, text: str) -> None:

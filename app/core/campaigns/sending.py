@@ -12,6 +12,7 @@ from app.core.barrier import Sleep
 from app.core.campaigns.brake import Brake
 from app.core.campaigns.template import Template
 from app.core.campaigns.turns import HELD_FOR, Settled, Taken, Turn, Turns, pause
+from app.core.campaigns.waiting import next_chance
 from app.core.campaigns.words import RecipientStatus, key_of, requester_of
 from app.core.database import Database
 from app.core.errors import (
@@ -25,11 +26,11 @@ from app.core.errors import (
 )
 from app.core.models import Purpose
 from app.core.outbound import Draft, Outbox
+from app.core.phone import PhoneReader
 from app.core.policy import Clock
 
 MOST_ATTEMPTS = 12  # at a message that the provider never took; quiet hours don't count
 _LONGEST_BACKOFF = timedelta(minutes=5)
-_QUIET = timedelta(minutes=15)  # where nobody says when quiet hours end
 _LATE = timedelta(seconds=1)  # a moment to send that has passed by more is not made up for
 _LONGEST_SLEEP = 0.5  # seconds, so that a stop is heard
 _OUTAGE_PATIENCE = 300.0  # seconds that a database may be away
@@ -42,9 +43,15 @@ class CampaignSender:
     """Sends until there is nothing more to do, or it is stopped."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, clock: Clock, sleep: Sleep = time.sleep
+        self,
+        database: Database,
+        phones: PhoneReader,
+        outbox: Outbox,
+        clock: Clock,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._database = database
+        self._phones = phones
         self._outbox = outbox
         self._clock = clock
         self._sleep = sleep
@@ -125,7 +132,7 @@ class CampaignSender:
                 )
             )
         except NotSentError as refusal:
-            return self._refused(recipient, refusal)
+            return self._refused(campaign, recipient, refusal)
         except ProviderError as error:
             return self._failed(campaign, recipient, error)
         except InvalidNumberError as error:
@@ -135,9 +142,10 @@ class CampaignSender:
         sent = {"message_id": receipt.id, "segments": receipt.segments}
         return self._settled(recipient, RecipientStatus.SENT, **sent)
 
-    def _refused(self, recipient: Taken, refusal: NotSentError) -> Settled:
+    def _refused(self, campaign: Any, recipient: Taken, refusal: NotSentError) -> Settled:
         if refusal.reason is Reason.QUIET_HOURS:
-            until = getattr(refusal, "until", None) or self._clock() + _QUIET
+            phone = self._phones.parse(recipient.number or "")
+            until = next_chance(self._database, phone, campaign.program, self._clock())
             return self._again(recipient, until, Reason.QUIET_HOURS)
         code = getattr(refusal.__cause__, "code", None)  # the provider's own, such as 21610
         return self._settled(
@@ -173,5 +181,4 @@ class CampaignSender:
 
 def _backoff(error: ProviderError, attempt: int) -> timedelta:
     """What the provider asked for, else ever longer."""
-    asked: timedelta | None = getattr(error, "retry_after", None)
-    return asked or min(timedelta(seconds=2**attempt), _LONGEST_BACKOFF)
+    return error.retry_after or min(timedelta(seconds=2**attempt), _LONGEST_BACKOFF)

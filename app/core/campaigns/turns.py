@@ -129,14 +129,14 @@ def paced_until(connection: Connection, campaign: Any, now: datetime) -> datetim
         query = sa.select(SenderPace.paced_until).where(SenderPace.sender == sender)
         return connection.execute(query).scalar() or now
     row = {"sender": sender, "paced_until": now}
-    locking = insert(connection, SenderPace).values(row)
+    locking = insert(SenderPace).values(row)
     locking = locking.on_conflict_do_update(index_elements=["sender"], set_={"sender": sender})
     return connection.execute(locking.returning(SenderPace.paced_until)).scalar_one()
 
 
 def _pace(connection: Connection, campaign: Any, until: datetime) -> None:
     row = {"sender": campaign.sender or "", "paced_until": until}
-    query = insert(connection, SenderPace).values(row)
+    query = insert(SenderPace).values(row)
     connection.execute(
         query.on_conflict_do_update(index_elements=["sender"], set_={"paced_until": until})
     )
