@@ -7,6 +7,9 @@ the broker loses or delivers twice changes nothing but the time.
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+
+from app.core.errors import StorageUnavailableError
 
 SEND_CAMPAIGN = "send campaign"
 WAKE_CAMPAIGNS = "wake campaigns"
@@ -40,6 +43,14 @@ def make_celery(broker_url: str) -> Celery:
 
 
 def start_campaign(celery: Any, campaign_id: int, chains: int = CHAINS) -> None:
-    """Ask the workers to send a campaign that runs. More tasks than needed do no harm."""
-    for _ in range(chains):
-        celery.send_task(SEND_CAMPAIGN, [campaign_id])
+    """Ask the workers to send a campaign that runs. More tasks than needed do no harm.
+
+    Raises StorageUnavailableError where the broker can't be reached.
+    """
+    try:
+        for _ in range(chains):
+            celery.send_task(SEND_CAMPAIGN, [campaign_id])
+    except OperationalError as error:
+        raise StorageUnavailableError(
+            "the broker can't be reached: the workers begin when it is back (see BROKER_URL)"
+        ) from error

@@ -13,7 +13,7 @@ from app.core.campaigns.plan import Listed, forget, listed_from
 from app.core.campaigns.turns import TAKEN_FOR, Turns
 from app.core.errors import (
     InvalidInputError,
-    NotAllowedHereError,
+    NotNowError,
     NotFoundError,
     ProviderError,
     StorageUnavailableError,

@@ -20,7 +20,7 @@ from app.core.campaigns.template import Template
 from app.core.campaigns.turns import load, pause
 from app.core.campaigns.words import CampaignStatus
 from app.core.database import Database
-from app.core.errors import InvalidInputError, NotAllowedHereError, UnknownProgramError
+from app.core.errors import InvalidInputError, NotNowError, UnknownProgramError
 from app.core.gate import Scope, program_exists
 from app.core.imports import Fault
 from app.core.models import Campaign, CampaignRecipient, LedgerEntry
@@ -113,18 +113,18 @@ class Campaigns:
     def start(self, campaign_id: int) -> None:
         """Let it be sent: for the first time, or on after a process died.
 
-        Raises NotFoundError, NotAllowedHereError where it is paused, finished or not planned.
+        Raises NotFoundError, NotNowError where it is paused, finished or not planned.
         """
         with self._database.write() as connection:
             campaign = load(connection, campaign_id)
             if campaign.status == CampaignStatus.RUNNING:
                 return
             if campaign.status == CampaignStatus.PAUSED:
-                raise NotAllowedHereError(
+                raise NotNowError(
                     f"the campaign is paused ({campaign.pause_reason}): resume it to go on"
                 )
             if campaign.status != CampaignStatus.PLANNED:
-                raise NotAllowedHereError(_CANNOT_RUN[CampaignStatus(campaign.status)])
+                raise NotNowError(_CANNOT_RUN[CampaignStatus(campaign.status)])
             newest = connection.execute(sa.select(sa.func.max(LedgerEntry.id))).scalar() or 0
             values = {"started_at": self._clock(), "ledger_from": newest}
             self._run(connection, campaign_id, values)
@@ -132,27 +132,27 @@ class Campaigns:
     def resume(self, campaign_id: int) -> None:
         """Let a paused campaign go on. Its brake counts anew from here.
 
-        Raises NotFoundError, NotAllowedHereError where it is not paused.
+        Raises NotFoundError, NotNowError where it is not paused.
         """
         with self._database.write() as connection:
             campaign = load(connection, campaign_id)
             if campaign.status == CampaignStatus.RUNNING:
                 return
             if campaign.status != CampaignStatus.PAUSED:
-                raise NotAllowedHereError(f"the campaign is not paused, it is {campaign.status}")
+                raise NotNowError(f"the campaign is not paused, it is {campaign.status}")
             self._run(connection, campaign_id, {})
 
     def pause(self, campaign_id: int, reason: str) -> None:
         """Stop it; messages that are being handed over are finished.
 
-        Raises NotFoundError, NotAllowedHereError where it is not running.
+        Raises NotFoundError, NotNowError where it is not running.
         """
         with self._database.write() as connection:
             campaign = load(connection, campaign_id)
             if not pause(connection, campaign_id, reason) and (
                 campaign.status != CampaignStatus.PAUSED
             ):
-                raise NotAllowedHereError(f"the campaign is not running, it is {campaign.status}")
+                raise NotNowError(f"the campaign is not running, it is {campaign.status}")
 
     def work(self, campaign_id: int, stopped: Stopped, threads: int = THREADS) -> bool:
         """Send to its recipients until there is nothing more to do or `stopped` says so.

@@ -184,14 +184,14 @@ def _page(campaign_id: int, after: int) -> sa.Select[*tuple[Any, ...]]:
 
 def _delivery(connection: Connection, campaign: Any) -> dict[str, int]:
     query = (
-        sa.select(OutboundMessage.status, sa.func.count())
+        sa.select(OutboundMessage.status, sa.func.count().label("people"))
         .where(
             OutboundMessage.requester == requester_of(campaign.id),
             OutboundMessage.provider_message_id.is_not(None),
         )
         .group_by(OutboundMessage.status)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {row.status: row.people for row in connection.execute(query)}
 
 
 def _timeline(
@@ -202,7 +202,7 @@ def _timeline(
         return _STEPS[0], []
     end = max([campaign.finished_at or now, *left])
     step = _step(end - start)
-    sent = dict(connection.execute(_sends(campaign, start, step)).tuples().all())
+    sent = {row.place: row.people for row in connection.execute(_sends(campaign, start, step))}
     opted_out = Counter(int((at - start).total_seconds()) // step for at in left)
     last = max([*sent, *opted_out], default=0)
     return step, [
@@ -221,7 +221,7 @@ def _sends(campaign: Any, start: datetime, step: int) -> sa.Select[int, int]:
     seconds = sa.cast(sa.func.floor(sa.extract("epoch", _R.settled_at)), sa.BigInteger)
     place = ((seconds - int(start.timestamp())) // step).label("place")
     return (
-        sa.select(place, sa.func.count())
+        sa.select(place, sa.func.count().label("people"))
         .where(_R.campaign_id == campaign.id, _R.status == RecipientStatus.SENT)
         .group_by(place)
     )
