@@ -26,7 +26,13 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.core.language import LANGUAGES
+from app.core.language import (
+    LANGUAGES,
+    NO_OWN_WORDS,
+    OwnWords,
+    OwnWordsError,
+    parse_own_words,
+)
 
 INSTANCE = Path("instance")
 SIMULATOR_SECRETS = INSTANCE / "simulator.env"
@@ -119,6 +125,16 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _own_words(value: str) -> str:
+    try:
+        parse_own_words(Path(value).read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("can't be read: it must be a text file in UTF-8") from None
+    except OwnWordsError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
 
@@ -151,10 +167,17 @@ class Settings(BaseModel):
     code_max_attempts: int = Field(default=5, ge=1)
     code_max_sends: int = Field(default=5, ge=1)
     review_hours: int = Field(default=72, ge=1)
+    words_file: Annotated[str, AfterValidator(_own_words)] | None = None
     retention_days: int = Field(default=730, ge=1)
     broker_url: Annotated[str, AfterValidator(_broker)] = Field(default="", repr=False)
     port: int = Field(default=8000, ge=1, le=65535)
     web_concurrency: int = Field(default=2, ge=1)
+
+    def own_words(self) -> OwnWords:
+        """The installation's own words, checked when the settings were."""
+        if self.words_file is None:
+            return NO_OWN_WORDS
+        return parse_own_words(Path(self.words_file).read_text("utf-8-sig"))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -120,6 +120,7 @@ def build_services(
         code_sends=settings.code_max_sends,
         opt_in_regions=frozenset({settings.default_region}),
         review_period=timedelta(hours=settings.review_hours),
+        own_words=settings.own_words(),
     )
     provider = provider or _provider(settings, database, clock)
     return Services.build(database, phones, policy, provider, clock)

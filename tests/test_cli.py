@@ -404,3 +404,23 @@ def test_every_command_explains_itself():
             assert "Usage" in done(*path, name, "--help").output
             if hasattr(command, "commands"):
                 groups.append(([*path, name], command))
+
+
+def test_classify_explains_and_knows_own_words(tmp_path):
+    """--words takes an installation's own words; --explain shows each step of reading."""
+    own = tmp_path / "words.toml"
+    own.write_text('[it]\nopt_out = ["fuori"]\n')
+
+    assert done("classify", "fuori").output.startswith("NONE")
+    explained = done("classify", "--words", str(own), "--explain", "Fuori!").output
+
+    assert explained.startswith("OPT_OUT")
+    assert "spelling       fuori" in explained
+
+
+def test_classify_refuses_own_words_that_harm(tmp_path):
+    """A yes must stay a yes: the file is refused, with the reason."""
+    own = tmp_path / "words.toml"
+    own.write_text('[it]\nopt_in = ["si"]\n')
+
+    assert "is a yes" in failed("classify", "--words", str(own), "fuori")

@@ -1,18 +1,26 @@
 """`optout classify`: what a text means. It needs no settings and no database."""
 
+from typing import TextIO
+
 import click
 
 from app.cli.common import leave, say
 from app.core import language
 from app.core.errors import InvalidInputError
 from app.core.labelling import MAX_LINE, label_line
+from app.core.language import NO_OWN_WORDS, OwnWords
 from app.core.lines import bounded_lines
 
 
 @click.command()
 @click.argument("text", nargs=-1)
 @click.option("--jsonl", is_flag=True, help="Label the lines of standard input.")
-def classify(text: tuple[str, ...], *, jsonl: bool) -> None:
+@click.option("--explain", is_flag=True, help="Show each step of reading TEXT and what it left.")
+@click.option("--words", "words_file", type=click.File(encoding="utf-8-sig"), metavar="FILE",
+              help="Words of your own, as in WORDS_FILE.")  # fmt: skip
+def classify(
+    text: tuple[str, ...], *, jsonl: bool, explain: bool, words_file: TextIO | None
+) -> None:
     """Say what a text means.
 
     The first line is OPT_OUT, OPT_IN, HELP, CONFIRM or NONE.
@@ -23,12 +31,18 @@ def classify(text: tuple[str, ...], *, jsonl: bool) -> None:
 
     Needs neither settings nor a database.
     """
-    if jsonl == bool(text):
+    if jsonl == bool(text) or (jsonl and explain):
         raise click.UsageError("give either a TEXT or --jsonl")
+    own_words = language.parse_own_words(words_file.read()) if words_file else NO_OWN_WORDS
+    for warning in own_words.warnings:
+        say(warning)
     if jsonl:
-        leave(1 if _label_standard_input() else 0)
-    else:
-        _show(language.classify(" ".join(text)))
+        leave(1 if _label_standard_input(own_words) else 0)
+        return
+    meaning, steps = language.explain(" ".join(text), own_words)
+    _show(meaning)
+    for step in steps if explain else ():
+        click.echo(f"  {step.name:<14} {step.left}")
 
 
 def _show(meaning: language.Meaning) -> None:
@@ -46,7 +60,7 @@ def _show(meaning: language.Meaning) -> None:
             click.echo(f"  {name:<9} {value}")
 
 
-def _label_standard_input() -> int:
+def _label_standard_input(own_words: OwnWords) -> int:
     """How many lines could not be read."""
     source = click.open_file("-", "r", encoding="utf-8-sig", errors="surrogateescape")
     out = click.open_file("-", "w", encoding="ascii")
@@ -55,7 +69,7 @@ def _label_standard_input() -> int:
         if not line.strip():
             continue
         try:
-            out.write(label_line(line))
+            out.write(label_line(line, own_words))
             out.flush()  # whoever asks line by line waits for it
         except InvalidInputError as error:
             unreadable += 1

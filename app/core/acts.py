@@ -71,7 +71,9 @@ def understood(
     text = f" {words(message.body)} "
     for program in all_terms(connection, policy):
         for name in names_of(program):
-            rest = classify(text.replace(f" {name} ", " ", 1)) if f" {name} " in text else meaning
+            if f" {name} " not in text:
+                continue
+            rest = classify(text.replace(f" {name} ", " ", 1), policy.own_words)
             if rest.intent is Intent.OPT_OUT:
                 return replace(rest, rule="program_keyword", topic=name)
     return meaning

@@ -65,7 +65,9 @@ class Inbox:
         Raises StorageUnavailableError where that can't be said: the provider must try again.
         """
         phone = self._phones.read_sender(message.sender)
-        meaning = _with_opt_out_type(classify(message.body), message.opt_out_type)
+        meaning = _with_opt_out_type(
+            classify(message.body, self._policy.own_words), message.opt_out_type
+        )
         try:
             outcome, in_flight = self._settle(phone, message, meaning)
         except (IntegrityError, StorageUnavailableError):

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from app.core.errors import InvalidInputError
-from app.core.language import classify
+from app.core.language import NO_OWN_WORDS, OwnWords, classify
 
 MAX_LINE = 1_048_576  # characters
 
 
-def label_line(line: str) -> str:
+def label_line(line: str, own_words: OwnWords = NO_OWN_WORDS) -> str:
     """`{"id","text"}` → `{"id","label","code","language","rule","review"}`, a line of JSON.
 
     Raises InvalidInputError, which never shows the text.
@@ -17,7 +17,7 @@ def label_line(line: str) -> str:
     asked = _parsed(line)
     if not isinstance(asked, dict) or "id" not in asked or not isinstance(asked.get("text"), str):
         raise InvalidInputError('each line must be an object with "id" and "text", a string')
-    meaning = classify(asked["text"])
+    meaning = classify(asked["text"], own_words)
     label = {
         "id": asked["id"],
         "label": meaning.intent.name,

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from app.core.language import NO_OWN_WORDS, OwnWords
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -15,7 +17,7 @@ class Policy:
     wait for a person before it counts as one. `retention` and `double_opt_in` hold where a program
     has not chosen otherwise. `code_lifetime`, `code_attempts` and `code_sends` (an hour and
     number) bound the codes; `opt_in_regions` are the countries (ISO) whose numbers may ask for
-    one on the web.
+    one on the web. `own_words` are understood besides the tables' words.
     """
 
     brand: str = "Demo"
@@ -32,6 +34,7 @@ class Policy:
     code_attempts: int = 5
     code_sends: int = 5
     opt_in_regions: frozenset[str] = frozenset({"IT"})
+    own_words: OwnWords = NO_OWN_WORDS
 
 
 def utc_now() -> datetime:

@@ -1,5 +1,6 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -7,15 +8,18 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import (
+    CodeRefusedError,
     ForgedRequestError,
     GatewayError,
     IdempotencyConflictError,
     InvalidInputError,
+    NotAllowedHereError,
     NotFoundError,
     NotSentError,
     ProviderError,
     ProviderOutcomeUnknownError,
     StorageUnavailableError,
+    TooManyRequestsError,
 )
 from app.twilio_messages import API_ROOT, bare_error, error_from
 from app.web.logs import log
@@ -23,8 +27,11 @@ from app.web.logs import log
 # An error's status; the first kind that fits counts.
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (ForgedRequestError, 403),
+    (NotAllowedHereError, 403),
     (NotSentError, 409),
+    (TooManyRequestsError, 429),
     (IdempotencyConflictError, 422),
+    (CodeRefusedError, 422),
     (InvalidInputError, 400),
     (NotFoundError, 404),
     (StorageUnavailableError, 503),
@@ -46,6 +53,9 @@ def status_of(error: GatewayError) -> int:
 
 def _known(error: GatewayError) -> Response:
     response = _render(status_of(error), str(error), error)
+    if isinstance(error, TooManyRequestsError):
+        seconds = math.ceil(error.retry_after.total_seconds())
+        response.headers["Retry-After"] = str(max(seconds, 1))
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:

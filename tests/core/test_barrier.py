@@ -160,7 +160,7 @@ def test_a_sender_that_died_holds_up_no_stop_for_long(services, provider, clock,
 
 @pytest.mark.parametrize("seen_before", [False, True])
 def test_a_claim_and_a_stop_are_ordered_by_the_database(
-    services, provider, database, phones, seen_before: bool
+    services, provider, database, phones, seen_before
 ):
     """A send that comes while a STOP is being stored waits for it, sees it, and is refused."""
     phone = phones.parse(PERSON)

@@ -146,7 +146,7 @@ def test_start_lifts_every_suppression_of_the_number_and_of_no_other(
 def test_other_texts_change_nothing(handset: Handset, acts):
     """Any other text after a STOP is kept, and neither answered nor taken for consent."""
     handset.texts("STOP")
-    for body in ("Grazie", "SI", "YES", "ok", "1234", "", "\0", "\ud800", "🙂", "x" * 5000):
+    for body in ("Grazie", "SI", "YES", "ok", "1234", "", "\0", "\ud800", "🙂", "x" * 1500):
         said = handset.texts(body)
         assert (said.reply, said.silence) == (None, Silence.NOTHING_TO_SAY)
     assert acts() == ["opt_out"]

@@ -170,7 +170,7 @@ def test_huge_requests_are_413(client: FlaskClient, size: int):
 
 def test_odd_characters_are_taken_as_they_come(client: FlaskClient):
     """NUL, emoji, right-to-left and combining characters come and go without harm."""
-    for body in ("a\0b", "🛑🛑", "\u202eciao", "e\u0301" * 100, "<script>alert(1)</script>"):
+    for body in ("a\0b", "🎉🎉", "\u202eciao", "e\u0301" * 100, "<script>alert(1)</script>"):
         assert text(client, body).status_code == 204
         assert send(client, body).status_code == 201
 

@@ -2,11 +2,17 @@
 
 from app.core.language.classifier import READ_LIMIT, Step, classify, explain
 from app.core.language.meaning import LANGUAGES, Intent, Meaning
-from app.core.language.own_words import OwnWords, OwnWordsError, parse_own_words
+from app.core.language.own_words import (
+    NO_OWN_WORDS,
+    OwnWords,
+    OwnWordsError,
+    parse_own_words,
+)
 from app.core.language.tables import phrase_of
 
 __all__ = [
     "LANGUAGES",
+    "NO_OWN_WORDS",
     "READ_LIMIT",
     "Intent",
     "Meaning",

@@ -69,6 +69,8 @@ def opt_out(words: Words, found: Cover) -> Meaning | None:
         if beside or "?" in words.tokens or found.numbers:
             return None
         return Meaning(Intent.OPT_OUT, "everyday_keyword", TABLES_VERSION, found.language())
+    if "?" in words.tokens and all(k.language and not k.unmistakable for k in outs):
+        return None
     if found.negated and not _contradicts(found):
         return None
     spoken = {k.language for k in outs}

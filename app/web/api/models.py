@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.core.errors import Reason
+from app.core.errors import CodeFault, Reason
 from app.core.models import DeliveryStatus, Purpose
 from app.core.review import Verdict
 
@@ -276,9 +276,10 @@ class Problem(Given):
     title: str
     status: int
     detail: str
-    reason: Annotated[Reason | None, Field(description="Why a number must not get a message.")] = (
-        None
-    )
+    reason: Annotated[
+        Reason | CodeFault | None,
+        Field(description="Why a number must not get a message, or a code does not confirm."),
+    ] = None
     errors: Annotated[
         list[Fault] | None, Field(description="With 422: what is wrong, the first 20.")
     ] = None
