@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.core import consent
+from app.core.consent import Evidence
 from app.core.database import Database
-from app.core.models import DeliveryStatus, OutboundMessage
+from app.core.models import ALL_PROGRAMS, Act, DeliveryStatus, OutboundMessage
 
 # A sender that has not come back after this is dead: app.core.outbound settles its row.
 ABANDONED_AFTER = timedelta(seconds=30)
@@ -52,3 +54,12 @@ def _still_claimed(database: Database, messages: Sequence[str]) -> Sequence[str]
     )
     with database.read() as connection:
         return connection.execute(query).scalars().all()
+
+
+def record_late(
+    database: Database, fingerprint: bytes, late: Sequence[str], evidence: Evidence, at: datetime
+) -> None:
+    """Write down which messages could still arrive after the opt-out was answered."""
+    evidence = Evidence(evidence.door, details=evidence.details | {"messages": list(late)})
+    with database.write() as connection:
+        consent.record(connection, Act.LATE_MESSAGE, fingerprint, ALL_PROGRAMS, evidence, at)

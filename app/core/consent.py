@@ -139,7 +139,10 @@ def lift(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A consent as it was given: to which program and text, on which request, until when."""
+    """A consent as it was given: to which program and text, on which request, until when.
+
+    `given_at`: where that was earlier than it is written down.
+    """
 
     program: str
     request_id: str
@@ -147,6 +150,7 @@ class Given:
     expires_at: datetime
     channel: Channel = Channel.SMS
     email: str | None = None
+    given_at: datetime | None = None
 
 
 def give(
@@ -157,7 +161,7 @@ def give(
     row = {
         "request_id": given.request_id,
         "text_version": given.text_version,
-        "given_at": at,
+        "given_at": given.given_at or at,
         "expires_at": given.expires_at,
         "withdrawn_at": None,
         "channel": given.channel,

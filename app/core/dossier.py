@@ -2,10 +2,10 @@
 
 The consent records follow ISO/IEC TS 27560:2023 (consent record information structure). Each
 ledger entry comes with the proof that ties it to the sealed ledger, so that the dossier can be
-verified without the database (`faults_in`).
+verified without the database (app.core.dossier_check).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import ledger, merkle
+from app.core import ledger
 from app.core.database import Database
 from app.core.models import (
     Consent,
     ConsentText,
+    DeliveryReport,
     InboundMessage,
     LedgerEntry,
+    LinkToken,
     OptInRequest,
     OutboundMessage,
     ReviewHold,
@@ -31,6 +33,19 @@ from app.core.policy import Clock, Policy
 from app.core.programs import Terms, terms_of
 
 FORMAT = "optout-dossier/1"
+STANDARD = "ISO/IEC TS 27560:2023"
+
+# The tables whose rows stand in the dossier as they are, each with the column that orders them.
+_PLAIN: dict[str, tuple[type[Any], str]] = {
+    "subscriber": (Subscriber, "first_seen_at"),
+    "suppressions": (Suppression, "since"),
+    "messages_received": (InboundMessage, "received_at"),
+    "messages_sent": (OutboundMessage, "created_at"),
+    "reviews": (ReviewHold, "opened_at"),
+    "links": (LinkToken, "token_hash"),
+}
+# All tables that know a person: what is not among them can't be in the dossier.
+TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
 
 Json = dict[str, Any]
 
@@ -60,21 +75,21 @@ class Dossiers:
     def _of(self, phone: Phone) -> Json:
         with self._database.read() as connection:
             person = _Person(connection, phone.fingerprint, self._policy)
-            entries = person.rows(LedgerEntry, LedgerEntry.id)
+            plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
+            entries = person.rows(LedgerEntry, "id")
             proofs = ledger.proof_of(connection, [entry.id for entry in entries])
             first = min((proof["seal"] for proof in proofs.values()), default=None)
             return {
                 "format": FORMAT,
-                "standard": "ISO/IEC TS 27560:2023",
+                "standard": STANDARD,
                 "generated_at": _written(self._clock()),
                 "number": phone.e164,
-                "known": bool(person.rows(Subscriber, Subscriber.first_seen_at)),
+                "fingerprint": phone.fingerprint.hex(),
+                "known": bool(plain["subscriber"]),
                 "consent_records": person.consent_records(),
                 "requests": person.requests(),
-                "suppressions": person.plain(Suppression, Suppression.since),
-                "messages_received": person.plain(InboundMessage, InboundMessage.received_at),
-                "messages_sent": person.plain(OutboundMessage, OutboundMessage.created_at),
-                "reviews": person.plain(ReviewHold, ReviewHold.opened_at),
+                **plain,
+                "delivery_reports": person.delivery_reports(),
                 "ledger": [_entry(entry, proofs.get(entry.id)) for entry in entries],
                 "seals": [] if first is None else ledger.chain(connection, first),
             }
@@ -88,21 +103,32 @@ class _Person:
     fingerprint: bytes
     policy: Policy
 
-    def rows(self, table: type[Any], order: Any) -> Sequence[Any]:
-        query = sa.select(table).where(table.fingerprint == self.fingerprint).order_by(order)
-        return self.connection.execute(query).all()
+    def rows(self, table: type[Any], order: str) -> Sequence[Any]:
+        query = sa.select(table).where(table.fingerprint == self.fingerprint)
+        return self.connection.execute(query.order_by(getattr(table, order))).all()
 
-    def plain(self, table: type[Any], order: Any) -> list[Json]:
+    def plain(self, table: type[Any], order: str) -> list[Json]:
         return [_plain(row) for row in self.rows(table, order)]
+
+    def delivery_reports(self) -> list[Json]:
+        """What the provider said became of each message; known by the message's id alone."""
+        sent = sa.and_(
+            DeliveryReport.provider == OutboundMessage.provider,
+            DeliveryReport.provider_message_id == OutboundMessage.provider_message_id,
+        )
+        query = sa.select(DeliveryReport).join(OutboundMessage, sent)
+        query = query.where(OutboundMessage.fingerprint == self.fingerprint)
+        rows = self.connection.execute(query.order_by(DeliveryReport.reported_at)).all()
+        return [_plain(row) for row in rows]
 
     def requests(self) -> list[Json]:
         return [
             _plain(row) | {"text": self.text(row.program, row.text_version)}
-            for row in self.rows(OptInRequest, OptInRequest.created_at)
+            for row in self.rows(OptInRequest, "created_at")
         ]
 
     def consent_records(self) -> list[Json]:
-        return [self._record(row) for row in self.rows(Consent, Consent.given_at)]
+        return [self._record(row) for row in self.rows(Consent, "given_at")]
 
     def text(self, program: str, version: int) -> str | None:
         """The exact words that were shown."""
@@ -119,7 +145,7 @@ class _Person:
         return {
             "header": {
                 "record_id": row.request_id,
-                "schema_version": "ISO/IEC TS 27560:2023",
+                "schema_version": STANDARD,
                 "pii_principal_id": self.fingerprint.hex(),
             },
             "processing": self._processing(row, terms, request),
@@ -142,6 +168,7 @@ class _Person:
                     "pii_categories": ["telephone number"],
                     "pii_controller": terms.brand,
                     "channel": row.channel,
+                    "email": row.email,
                     "retention_period_days": terms.retention.days,
                     "withdrawal_method": "reply STOP, or the link in the message",
                 }
@@ -156,7 +183,7 @@ def _events(row: Any, request: Any, state: str) -> list[Json]:
         events += [
             ("requested", request.created_at, request.door),
             ("code_sent", request.code_sent_at, request.code_message_id),
-            ("code_returned", request.confirmed_at, request.confirmed_by),
+            ("confirmed", request.confirmed_at, request.confirmed_by),
         ]
     events += [
         ("given", row.given_at, None),
@@ -205,80 +232,3 @@ def _written(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return value.hex() if isinstance(value, bytes) else value
-
-
-def faults_in(dossier: Mapping[str, Any]) -> list[str]:
-    """What does not fit in a dossier, found without the database; empty where all is proven.
-
-    Compare the last seal's digest with one that was published or handed out earlier to know that
-    the ledger as a whole is the same.
-    """
-    try:
-        seals = {seal["number"]: seal for seal in dossier["seals"]}
-        faults = _broken_seals(dossier["seals"])
-        for entry in dossier["ledger"]:
-            faults += _broken_entry(entry, seals)
-    except (KeyError, TypeError, ValueError) as error:
-        return [f"this is not a whole dossier: {type(error).__name__}"]
-    return faults
-
-
-def _broken_seals(seals: Sequence[Mapping[str, Any]]) -> list[str]:
-    faults = []
-    previous = None
-    for seal in seals:
-        digest = ledger.seal_digest(
-            seal["number"],
-            bytes.fromhex(seal["previous"]),
-            bytes.fromhex(seal["root"]),
-            seal["first_id"],
-            seal["last_id"],
-            datetime.fromisoformat(seal["sealed_at"]),
-        )
-        if digest.hex() != seal["digest"] or previous not in {None, seal["previous"]}:
-            faults.append(f"seal {seal['number']} does not verify")
-        previous = seal["digest"]
-    return faults
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A ledger entry read back from a dossier, with the columns that its digest is made of."""
-
-    id: int
-    at: datetime
-    act: str
-    program: str
-    door: str
-    text: str | None
-    evidence: Json
-    fingerprint: bytes
-    salt: bytes | None
-    person_digest: bytes
-    text_digest: bytes | None
-
-
-def _broken_entry(entry: Mapping[str, Any], seals: Mapping[int, Mapping[str, Any]]) -> list[str]:
-    proof = entry["proof"]
-    if proof is None:
-        return []  # younger than the last seal: nothing is claimed of it yet
-    shown = _Shown(
-        entry["id"],
-        datetime.fromisoformat(entry["at"]),
-        entry["act"],
-        entry["program"],
-        entry["door"],
-        entry["text"],
-        entry["evidence"],
-        bytes.fromhex(entry["fingerprint"]),
-        bytes.fromhex(entry["salt"]) if entry["salt"] else None,
-        bytes.fromhex(entry["person_digest"]),
-        bytes.fromhex(entry["text_digest"]) if entry["text_digest"] else None,
-    )
-    steps = [merkle.Step(bytes.fromhex(digest), side == "left") for digest, side in proof["path"]]
-    leaf = ledger.leaf_of(shown)
-    seal = seals.get(proof["seal"])
-    if seal is None or merkle.climb(leaf, steps).hex() != seal["root"]:
-        return [f"entry {shown.id} does not verify"]
-    fault = ledger.fault_of(shown, leaf)
-    return [f"entry {shown.id} {fault}"] if fault else []

@@ -9,14 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.core import barrier, consent, models, optin, review, subscribers
+from app.core import barrier, models, optin, review, subscribers
 from app.core.acts import Said, Turn, act, understood
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.errors import StorageUnavailableError
 from app.core.known import Silence, known_of
 from app.core.language import Intent, Meaning, classify
-from app.core.models import ALL_PROGRAMS, Act
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
@@ -76,7 +75,9 @@ class Inbox:
             outcome, in_flight = self._settle(phone, message, meaning)
         late = barrier.wait_for(self._database, in_flight, self._sleep)
         if late and not outcome.repeated:
-            self._record_late(late, phone, message)
+            details = {"provider_message_id": message.provider_message_id}
+            evidence = Evidence(message.provider, details=details)
+            barrier.record_late(self._database, phone.fingerprint, late, evidence, self._clock())
         return outcome
 
     def _settle(
@@ -135,15 +136,6 @@ class Inbox:
         )
         brand = said.brand or self._policy.brand
         return Outcome(render(said.reply, language, brand, **said.facts), None, meaning)
-
-    def _record_late(self, late: list[str], phone: Phone, message: InboundMessage) -> None:
-        details = {"messages": late, "provider_message_id": message.provider_message_id}
-        evidence = Evidence(message.provider, details=details)
-        with self._database.write() as connection:
-            now = self._clock()
-            consent.record(
-                connection, Act.LATE_MESSAGE, phone.fingerprint, ALL_PROGRAMS, evidence, now
-            )
 
 
 def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:

@@ -1,6 +1,7 @@
 """How often a door may be used: counted by the database, so that all processes count together."""
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,6 +51,17 @@ class Limiter:
         query = sa.delete(RateCount).where(RateCount.expires_at <= self._clock())
         with self._database.write() as connection:
             return connection.execute(query).rowcount
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: in IPv6 one household has a whole /64 of them."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if known.version == 4:  # noqa: PLR2004
+        return str(known)
+    return str(ipaddress.ip_network((known, 64), strict=False))
 
 
 def _window_start(now: datetime, window: timedelta) -> datetime:

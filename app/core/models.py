@@ -100,7 +100,8 @@ class Program(Base):
     """What one consents to: a brand's series of messages.
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
-    that name the program after STOP, normalised, one a line.
+    that name the program after STOP, normalised, one a line. `text_version`: the consent text that
+    people are shown now; other doors and imports may have shown texts of their own since.
     """
 
     __tablename__ = "programs"
@@ -116,6 +117,7 @@ class Program(Base):
     yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
+    text_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 

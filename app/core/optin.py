@@ -7,9 +7,10 @@ answers arrive together.
 """
 
 import hmac
+import json
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import consent, subscribers
+from app.core.barrier import ABANDONED_AFTER
 from app.core.consent import Evidence, Given
 from app.core.database import Database
 from app.core.errors import (
@@ -27,7 +29,7 @@ from app.core.errors import (
     NotSentError,
     Reason,
 )
-from app.core.limits import Limit, Limiter
+from app.core.limits import Limit, Limiter, network_of
 from app.core.models import (
     ALL_PROGRAMS,
     Act,
@@ -42,7 +44,7 @@ from app.core.models import (
 from app.core.outbound import Draft, Outbox
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, keep_text, terms_of
+from app.core.programs import Terms, keep_text, terms_of, text_digest
 from app.core.replies import CODE_PLACE, Reply, render
 from app.core.wayout import can_be_answered
 
@@ -59,6 +61,8 @@ class Join:
     `door`: web, api or sms; `source`: the form's address, the API key's name and what it says, or
     the sender that was texted. `text`: what was shown, None for the program's current one.
     `address` and `user_agent`: of the browser, where there is one. `said`: the text that asked.
+    `request_id`: chosen by a form, so that the same form sent twice asks once.
+    `details`: who handed it in, for the ledger; as in Evidence.
     """
 
     to: str
@@ -72,6 +76,20 @@ class Join:
     address: str | None = None
     user_agent: str | None = None
     said: str | None = None
+    request_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def filled_in(self) -> str:
+        """What a form brought, as JSON: in the ledger it stands where a text's words stand."""
+        fields = {
+            "source": self.source,
+            "channel": self.channel,
+            "email": self.email,
+            "address": self.address,
+            "user_agent": self.user_agent,
+        }
+        return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +142,41 @@ class OptIns:
             subscribers.lock(connection, phone, now)
             if _is_suppressed(connection, phone.fingerprint, terms.slug):
                 raise NotSentError(Reason.SUPPRESSED)
+            earlier = _request(connection, join.request_id) if join.request_id else None
+            if earlier is not None and _is_on_its_way(earlier, now):
+                return Pending(earlier.id, earlier.status, earlier.code_expires_at)
+            if earlier is not None:  # that one is over: the form asks anew
+                join = replace(join, request_id=None)
             opened = open_request(connection, self._phones, self._policy, phone, terms, join, now)
         if opened.code is None:
             return Pending(opened.id, RequestStatus.ACTIVE, opened.expires_at)
         self._send_code(opened, phone, terms, join)
         return Pending(opened.id, RequestStatus.PENDING, opened.expires_at)
 
-    def confirm(self, request_id: str, code: str) -> Terms:
-        """The code was typed in by the person who asked. Raises CodeRefusedError, NotFoundError."""
+    def confirm(
+        self,
+        request_id: str,
+        code: str,
+        *,
+        door: str = "web",
+        program: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Terms:
+        """The code was typed in by the person who asked. Raises CodeRefusedError, NotFoundError.
+
+        `program`: the only one whose requests this caller may confirm; None for any. `details`:
+        who handed the code in, for the ledger.
+        """
         fault = None
         with self._database.write() as connection:
-            fingerprint = _asked_by(connection, request_id)
+            fingerprint = _asked_by(connection, request_id, program)
             subscribers.lock_known(connection, fingerprint)
-            query = sa.select(OptInRequest).where(OptInRequest.id == request_id)
-            request = connection.execute(query).one()
+            request = _request(connection, request_id)
             now = self._clock()
             fault = _fault_of(self._phones, self._policy, request, code, now)
             terms = terms_of(connection, request.program, self._policy)
             if fault is None:
-                _activate(connection, request, terms, "web", request_id, now)
+                _activate(connection, request, terms, door, request_id, now, details)
             elif fault is CodeFault.WRONG_CODE:
                 fault = _count_attempt(connection, [request], self._policy)
         if fault is not None:
@@ -156,7 +190,7 @@ class OptIns:
                 "numbers of this country can't join here: text the join word instead"
             )
         if join.address:
-            self._limiter.spend(_BY_ADDRESS, join.address)
+            self._limiter.spend(_BY_ADDRESS, network_of(join.address))
         self._limiter.spend(_BY_PREFIX, phone.e164[:-_PREFIX_TAIL])
         by_number = Limit("codes by number", self._policy.code_sends, _HOUR)
         self._limiter.spend(by_number, phone.fingerprint.hex())
@@ -192,7 +226,7 @@ def open_request(
 ) -> Opened:
     """Write a request down, in place of an earlier one, with a new code."""
     _close(connection, phone.fingerprint, terms.slug, RequestStatus.SUPERSEDED)
-    request_id = secrets.token_hex(16)
+    request_id = join.request_id or secrets.token_hex(16)
     code = code_of(phones, request_id) if terms.double_opt_in else None
     expires_at = now + policy.code_lifetime
     row = {
@@ -212,17 +246,17 @@ def open_request(
         "created_at": now,
     }
     request = connection.execute(sa.insert(OptInRequest).values(row).returning(OptInRequest)).one()
-    details = {"request": request_id, "text_version": row["text_version"]}
-    consent.record(
-        connection,
-        Act.JOIN,
-        phone.fingerprint,
-        terms.slug,
-        Evidence(join.door, join.said, details),
-        now,
-    )
+    details = {
+        **join.details,
+        "request": request_id,
+        "text_version": row["text_version"],
+        "text_sha256": text_digest(join.text or terms.text).hex(),
+        "language": row["language"],
+    }
+    evidence = Evidence(join.door, join.said or join.filled_in, details)
+    consent.record(connection, Act.JOIN, phone.fingerprint, terms.slug, evidence, now)
     if code is None:
-        _activate(connection, request, terms, join.door, None, now)
+        _activate(connection, request, terms, join.door, None, now, join.details)
     return Opened(request_id, code, expires_at)
 
 
@@ -357,10 +391,12 @@ def _activate(
     door: str,
     message_id: str | None,
     now: datetime,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
     evidence = Evidence(
         door,
         details={
+            **(details or {}),
             "request": request.id,
             "text_version": request.text_version,
             "confirmed_by": message_id,
@@ -406,8 +442,22 @@ def _close(connection: Connection, fingerprint: bytes, program: str, status: Req
     connection.execute(query.values(status=status))
 
 
-def _asked_by(connection: Connection, request_id: str) -> bytes:
+def _request(connection: Connection, request_id: str) -> Any:
+    query = sa.select(OptInRequest).where(OptInRequest.id == request_id)
+    return connection.execute(query).first()
+
+
+def _is_on_its_way(request: Any, now: datetime) -> bool:
+    """Whether its code has been sent and still counts, or is being sent at this moment."""
+    sent = request.code_sent_at is not None or request.created_at > now - ABANDONED_AFTER
+    waits = request.status == RequestStatus.PENDING and request.code_expires_at > now
+    return bool(sent and waits)
+
+
+def _asked_by(connection: Connection, request_id: str, program: str | None) -> bytes:
     query = sa.select(OptInRequest.fingerprint).where(OptInRequest.id == request_id)
+    if program is not None:
+        query = query.where(OptInRequest.program == program)
     fingerprint = connection.execute(query).scalar()
     if fingerprint is None:
         raise NotFoundError("there is no such request to join")

@@ -92,7 +92,7 @@ class Programs:
     def _follow_text(self, connection: Connection, slug: str, text: str | None) -> None:
         terms = terms_of(connection, slug, self._policy, with_text=False)
         text = text or default_consent_text(terms.language, terms.brand, terms.purpose)
-        keep_text(connection, slug, text, self._clock())
+        follow_text(connection, slug, text, self._clock())
 
     def _refuse_shared_words(
         self, connection: Connection, slug: str, values: Mapping[str, Any]
@@ -117,11 +117,23 @@ def all_terms(connection: Connection, policy: Policy) -> list[Terms]:
     return [_terms(row, policy) for row in rows if row.text is not None]
 
 
+def follow_text(connection: Connection, program: str, text: str, at: datetime) -> None:
+    """From now on people are shown this text."""
+    version = keep_text(connection, program, text, at)
+    query = sa.update(Program).where(Program.slug == program).values(text_version=version)
+    connection.execute(query)
+
+
+def text_digest(text: str) -> bytes:
+    """SHA-256 of a consent text in UTF-8: what the ledger keeps of it."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
 def keep_text(connection: Connection, program: str, text: str, at: datetime) -> int:
     """The version of a text that people are shown; a text not seen before gets the next number."""
     if not 0 < len(text.strip()) <= _LONGEST_TEXT:
         raise InvalidInputError(f"the consent text must have 1 to {_LONGEST_TEXT} characters")
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+    digest = text_digest(text)
     known = sa.select(ConsentText.version).where(
         ConsentText.program == program, ConsentText.digest == digest
     )
@@ -156,12 +168,11 @@ def joined_by(text: str, programs: list[Terms]) -> Terms | None:
     return next((program for program in programs if said and said in program.join_words), None)
 
 
-_latest = sa.select(sa.func.max(ConsentText.version)).where(ConsentText.program == Program.slug)
 _QUERY = sa.select(Program, ConsentText.text, ConsentText.version).outerjoin(
     ConsentText,
     sa.and_(
         ConsentText.program == Program.slug,
-        ConsentText.version == _latest.correlate(Program).scalar_subquery(),
+        ConsentText.version == Program.text_version,
     ),
 )
 
@@ -208,6 +219,8 @@ def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(choices)
     if unknown := set(values) - _COLUMNS:
         raise InvalidInputError(f"a program has no {', '.join(sorted(unknown))}")
+    if values.get("yes_confirms", False) is None:
+        raise InvalidInputError("yes_confirms must be true or false")
     if values.get("language") not in {None, *LANGUAGES}:
         raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
     days = values.get("retention_days")

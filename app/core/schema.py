@@ -17,7 +17,7 @@ from app.core.database import (
     translated_errors,
 )
 from app.core.models import Installation, Program
-from app.core.programs import keep_text
+from app.core.programs import follow_text
 from app.core.replies import default_consent_text, default_purpose
 
 DEFAULT_PROGRAM = "default"
@@ -82,4 +82,4 @@ def _furnish(connection: Connection, fingerprint_key: str, brand: str, language:
     query = insert(Program).values(program).on_conflict_do_nothing()
     if connection.execute(query.returning(Program.slug)).first() is not None:
         text = default_consent_text(language, brand, default_purpose(language))
-        keep_text(connection, DEFAULT_PROGRAM, text, now)
+        follow_text(connection, DEFAULT_PROGRAM, text, now)

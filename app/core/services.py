@@ -12,12 +12,14 @@ from app.core.dossier import Dossiers
 from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
+from app.core.joining import JoinForm
 from app.core.ledger import Ledger
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
+from app.core.preferences import Preferences
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.review import ReviewQueue
@@ -38,6 +40,8 @@ class Services:
     outcomes: Outcomes
     programs: Programs
     opt_ins: OptIns
+    join_form: JoinForm
+    preferences: Preferences
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
@@ -57,6 +61,7 @@ class Services:
         sleep: Sleep = time.sleep,
     ) -> Self:
         outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        opt_ins = OptIns(database, phones, policy, outbox, clock)
         return cls(
             database=database,
             phones=phones,
@@ -67,7 +72,9 @@ class Services:
             outbox=outbox,
             outcomes=Outcomes(database, clock, sleep),
             programs=Programs(database, policy, clock),
-            opt_ins=OptIns(database, phones, policy, outbox, clock),
+            opt_ins=opt_ins,
+            join_form=JoinForm(database, policy, opt_ins, clock),
+            preferences=Preferences(database, phones, policy, clock, sleep),
             deliveries=DeliveryLog(database, phones, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),

@@ -19,6 +19,7 @@ from app.web import (
     twilio_api,
     webhooks,
 )
+from app.web.pages import join, preferences
 
 # The largest request that is read: 10,000 numbers to check, with room to spare.
 _MAX_REQUEST_BYTES = 1024 * 1024
@@ -50,6 +51,8 @@ def create_app(
     table = api.routes(services)
     app.register_blueprint(api.blueprint(table, services))
     app.register_blueprint(docs.blueprint(table, settings.public_url))
+    app.register_blueprint(join.blueprint(services, settings.secret_key))
+    app.register_blueprint(preferences.blueprint(services, settings.secret_key))
     if network is not None:
         app.register_blueprint(webhooks.blueprint(network.door, services))
         app.register_blueprint(simulator.blueprint(network, services))

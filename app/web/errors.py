@@ -1,7 +1,7 @@
 """Failures in the words of HTTP, in the form that the asked part of the house speaks."""
 
-import math
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -51,16 +51,19 @@ def status_of(error: GatewayError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _known(error: GatewayError) -> Response:
-    response = _render(status_of(error), str(error), error)
+def note(error: GatewayError, response: Response) -> Response:
+    """What every answer to a failure brings besides its words: a line in the log, Retry-After."""
     if isinstance(error, TooManyRequestsError):
-        seconds = math.ceil(error.retry_after.total_seconds())
-        response.headers["Retry-After"] = str(max(seconds, 1))
+        response.headers["Retry-After"] = str(max(ceil(error.retry_after.total_seconds()), 1))
     if response.status_code >= 500:  # noqa: PLR2004
         log.error("failed", error=str(error), route=_route())
     else:
         log.warning("refused", error=str(error), status=response.status_code, route=_route())
     return response
+
+
+def _known(error: GatewayError) -> Response:
+    return note(error, _render(status_of(error), str(error), error))
 
 
 def _http(error: HTTPException) -> Response:

@@ -97,6 +97,10 @@ def blueprint(network: SimulatedNetwork, services: Services) -> Blueprint:
         receipt = _send(services, asked)
         return jsonify(status=receipt.status, segments=receipt.segments), 201
 
+    @simulator.post("/simulator/own-page")
+    def own_page() -> Response:
+        return jsonify(address=services.preferences.link_of(_read(Asked).number))
+
     return simulator
 
 
@@ -107,6 +111,7 @@ def _page(language: str, policy: Policy) -> str:
         languages=LANGUAGES,
         words=words(language),
         brand=policy.brand,
+        program=policy.program,
     )
 
 

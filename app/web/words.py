@@ -16,23 +16,25 @@ _YEAR = 365 * 24 * 3600
 
 
 @cache
-def words(language: str) -> dict[str, Any]:
-    """All words of one of LANGUAGES, in nested tables."""
-    table = resources.files("app.web").joinpath("translations", f"{language}.toml")
+def words(language: str, part: str = "") -> dict[str, Any]:
+    """All words of one of LANGUAGES, in nested tables: the simulator's, or another part's."""
+    table = resources.files("app.web").joinpath("translations", part, f"{language}.toml")
     return tomllib.loads(table.read_text("utf-8"))
 
 
-def language_for(request: Request, default: str) -> str:
+def language_for(request: Request, default: str, known: str | None = None) -> str:
     """The language asked for now (`?language=`), else chosen earlier, else the browser's.
+
+    `known`: what the person is known to write in, which goes before the browser's.
 
     Raises InvalidInputError for one that the pages don't have.
     """
     asked = request.args.get("language")
     if asked is not None and asked not in LANGUAGES:
         raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
-    chosen = asked or request.cookies.get(_COOKIE)
-    if chosen in LANGUAGES:
-        return chosen
+    for chosen in (asked, request.cookies.get(_COOKIE), known):
+        if chosen in LANGUAGES:
+            return chosen
     fallback = default if default in LANGUAGES else "en"
     return request.accept_languages.best_match(LANGUAGES, fallback)
 

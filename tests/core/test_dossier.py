@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.core import dossier
+from app.core import dossier_check as dossier
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, code_in
 
@@ -43,7 +43,7 @@ def test_the_dossier_proves_the_consent(exported):
     assert "Acconsento a ricevere da Demo" in record["processing"]["consent_text"]
     assert record["processing"]["collection_method"] == "sms"
     kinds = [event["event_type"] for event in record["events"]]
-    assert kinds[:4] == ["requested", "code_sent", "code_returned", "given"]
+    assert kinds[:4] == ["requested", "code_sent", "confirmed", "given"]
     assert [entry["act"] for entry in exported["ledger"]][:3] == ["join", "code_sent", "consent"]
 
 

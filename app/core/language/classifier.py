@@ -6,7 +6,7 @@ from app.core.language.clauses import Clauses
 from app.core.language.grammar import MEANT, NOT_MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
 from app.core.language.meaning import Intent, Meaning
-from app.core.language.normalise import Words, plain, words_of
+from app.core.language.normalise import MARKS, Words, plain, words_of
 from app.core.language.own_words import NO_OWN_WORDS, OwnWords
 from app.core.language.quoting import OwnText, own_text
 from app.core.language.spelling import Spelling
@@ -20,6 +20,8 @@ READ_LIMIT = 2_000
 AUTOMATIC = "automatic"
 # A language that knows less than this share of what the best one knows is not the text's.
 _SHARE = 0.5
+_MOST_SLIPS = 2
+_LONGEST_WITH_SLIPS = 16
 
 _GRAMMARS = tuple(Grammar(table) for table in TABLES if "words" in table.data)
 # Which languages' phrases know a word, as places in _GRAMMARS.
@@ -133,7 +135,23 @@ def _phrases(words: Words) -> Meaning:
             review = review or (section == UNCLEAR and explained in {None, grammar})
     if found := _CLAUSES.meaning(words, explained=explained is not None):
         return found
+    if explained is None and (found := _with_slips_undone(words)):
+        return found
     return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)
+
+
+def _with_slips_undone(words: Words) -> Meaning | None:
+    """Look again, with slips undone, where no more than two words of a short text are unknown."""
+    unknown = sum(token not in _SPEAKERS and token not in MARKS for token in words.tokens)
+    if not 0 < unknown <= _MOST_SLIPS or len(words.tokens) > _LONGEST_WITH_SLIPS:
+        return None
+    for grammar in _concerned(frozenset(words.tokens)):
+        undone = grammar.with_slips_undone(words.tokens)
+        if undone != words.tokens:
+            sections = dict(grammar.rules(undone))
+            if MEANT in sections and NOT_MEANT not in sections:
+                return Meaning(Intent.OPT_OUT, sections[MEANT], TABLES_VERSION, grammar.language)
+    return None
 
 
 def _concerned(present: frozenset[str]) -> list[Grammar]:

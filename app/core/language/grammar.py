@@ -19,10 +19,11 @@ Every repetition is bounded, so that a search takes time in proportion to the te
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from app.core.language.normalise import MARKS
-from app.core.language.tables import Table, expanded
+from app.core.language.slips import Slips
+from app.core.language.tables import NEVER_FUZZY, Table, expanded
 
 _ELEMENT = re.compile(
     r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+",
@@ -83,6 +84,7 @@ class Grammar:
     def __init__(self, table: Table) -> None:
         self.language = table.language
         self._parts: Mapping[str, str] = table.data.get("parts", {})
+        self._slip_classes = table.words("fuzzy", "classes")
         aliases = {
             alias: word
             for word, written in table.data.get("aliases", {}).items()
@@ -111,6 +113,20 @@ class Grammar:
     def words(self, name: str) -> frozenset[str]:
         """Return the words of a class; none where the language has no such class."""
         return frozenset(self._classes.get(name, ()))
+
+    def with_slips_undone(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the tokens with words of this language's phrases for slips of them."""
+        return tuple(
+            token
+            if token in MARKS or token in self._characters or token in NEVER_FUZZY
+            else self._slips.meant(token) or token
+            for token in tokens
+        )
+
+    @cached_property
+    def _slips(self) -> Slips:
+        """Verbs that only their endings tell apart (enviaron, enviaran) are not among them."""
+        return Slips(word for name in self._slip_classes for word in self._classes[name])
 
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield the phrases found as (section, rule). What is explained away is not found again."""

@@ -8,6 +8,7 @@ the tables name, unless the tables name what was typed as a word of its own.
 import re
 
 from app.core.language.normalise import LOST, MARKS
+from app.core.language.slips import Slips
 from app.core.language.tables import FUZZY, LAST_LETTER_LOST, NEVER_FUZZY, TYPOS
 
 _RUN = re.compile(r"(.)\1+")
@@ -37,10 +38,7 @@ class Spelling:
         self._beside_stop = beside_stop
         self._spelt_k = spelt_k | keywords
         self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
-        self._slips: dict[str, set[str]] = {}
-        for word in {*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)}:
-            for slip in _without_one(word):
-                self._slips.setdefault(slip, set()).add(word)
+        self._slips = Slips({*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)})
 
     def corrected(
         self, tokens: tuple[str, ...], kept: frozenset[str] = frozenset()
@@ -99,17 +97,8 @@ class Spelling:
         if known := next((word for word in _with_k_spelt(token) if word in self._spelt_k), None):
             return (known,)
         if len(token) >= _SHORTEST_FUZZY - 1 and token not in NEVER_FUZZY:
-            token = self._one_slip_away(token)
+            token = self._slips.meant(token) or token
         return self._unglued(token)
-
-    def _one_slip_away(self, token: str) -> str:
-        near = {
-            word
-            for slip in (token, *_without_one(token))
-            for word in self._slips.get(slip, ())
-            if word[0] == token[0] and _one_slip(word, token)
-        }
-        return near.pop() if len(near) == 1 else token
 
     def _unglued(self, token: str) -> tuple[str, ...]:
         """Read stopsms, pleasestop and stopstopstop."""
@@ -154,19 +143,3 @@ def _joined_letters(tokens: tuple[str, ...]) -> tuple[str, ...]:
         else:
             run.append(token)
     return tuple(joined)
-
-
-def _without_one(word: str) -> list[str]:
-    return [word[:i] + word[i + 1 :] for i in range(len(word))]
-
-
-def _one_slip(one: str, other: str) -> bool:
-    """Whether one letter was left out, added, replaced, or swapped with its neighbour."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if start is None:
-        return True
-    a, b = one[start:], other[start:]
-    swapped = a[1::-1] == b[:2] and a[2:] == b[2:]
-    return swapped or a[1:] == b[1:] or a[1:] == b or a == b[1:]

@@ -8,7 +8,7 @@ from app.core.language.tables import CODE_AROUND, TABLES_VERSION
 # A bare yes or a cry for help is short; with more around it, it answers something else.
 _SHORT = 4
 _CODE_INTRODUCED = {Role.CODE_WORD, Role.COURTESY, Role.AROUND, Role.EVERYTHING}
-_REFUSAL = {Role.POSSIBLE, Role.COURTESY}
+_REFUSAL = {Role.POSSIBLE, Role.COURTESY, Role.AROUND}
 _STOP_SIGNS = "🛑"
 _MAYBE_SIGNS = "✋🤚🖐⛔🚫🙅"
 

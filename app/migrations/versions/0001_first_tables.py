@@ -94,6 +94,7 @@ def upgrade() -> None:
         sa.Column("yes_confirms", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("join_words", sa.Text(), server_default="", nullable=False),
         sa.Column("stop_words", sa.Text(), server_default="", nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )

@@ -9,9 +9,11 @@ from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
 from app.web.api.messages import Messages
+from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
 from app.web.api.reviews import ReviewRequests
 from app.web.api.routes import Route
+from app.web.api.subscriptions import SubscriptionRequests
 from app.web.api.suppressions import SuppressionRequests
 from app.web.errors import problem, status_of
 from app.web.logs import log
@@ -21,7 +23,13 @@ PREFIX = "/api/v1"
 
 def routes(services: Services) -> list[Route]:
     """All there is, in the order in which it is described."""
-    resources = (Messages(services), SuppressionRequests(services), ReviewRequests(services))
+    resources = (
+        Messages(services),
+        SubscriptionRequests(services),
+        SuppressionRequests(services),
+        ReviewRequests(services),
+        ProgramRequests(services),
+    )
     return [route for resource in resources for route in resource.routes()]
 
 

@@ -12,6 +12,8 @@ from app.core.gate import Scope
 from app.core.models import Purpose
 from app.core.schema import DEFAULT_PROGRAM
 
+DOOR = "api"  # by which what comes in here is known in the ledger
+
 
 def authenticate(keys: ApiKeys) -> Caller:
     """The holder of the request's key. Raises Unauthorized."""
@@ -68,4 +70,9 @@ def sending_scope(caller: Caller, program: str | None, purpose: Purpose | None) 
 
 def evidence(caller: Caller, text: str | None = None) -> Evidence:
     """What the ledger keeps: this door, the key, and the words that were given."""
-    return Evidence("api", text, {"api_key": caller.requester, "api_key_name": caller.name})
+    return Evidence(DOOR, text, key_details(caller))
+
+
+def key_details(caller: Caller) -> dict[str, str]:
+    """Which key was used, for the ledger."""
+    return {"api_key": caller.requester, "api_key_name": caller.name}

@@ -46,7 +46,7 @@ def test_the_description_is_whole(document: dict):
     assert set(references) == set(document["components"]["schemas"])
     for _, path, operation in operations(document):
         assert operation["summary"]
-        assert operation["description"] or path.endswith("{id}")
+        assert operation["description"] or "{" in path
         varying = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
         assert varying == set(re.findall(r"{(\w+)}", path))
 
@@ -71,7 +71,7 @@ def test_reasons_are_the_closed_list(document: dict):
 def test_the_examples_work(api, document: dict):
     """What the page shows as a request is answered as the page says."""
     for method, path, operation in operations(document):
-        if "requestBody" not in operation or path.endswith("{id}"):
+        if "requestBody" not in operation or "{" in path:
             continue
         body = operation["requestBody"]["content"]["application/json"]
         answer = api._ask(method, path.removeprefix("/api/v1"), json=body["example"])

@@ -12,6 +12,7 @@ export class Refusal extends Error {
 export const gateway = {
   state: (number, others) => post("state", { number, others }),
   text: (number, body) => post("text", { number, body }),
+  ownPage: (number) => post("own-page", { number }),
   send: (number, body, purpose) => post("send", { number, body, purpose }),
 };
 

@@ -70,6 +70,15 @@ async function send(body, purpose, toAll) {
   return results;
 }
 
+/** To the page behind the link that this number gets in messages it can't answer. */
+async function leave() {
+  try {
+    location.assign((await gateway.ownPage(handsets.current().number)).address);
+  } catch (failure) {
+    complain(failure, "act");
+  }
+}
+
 /** Say what failed: an act until the next one, a look until one succeeds. */
 function complain(failure, about) {
   const notice = byId("notice");
@@ -86,6 +95,7 @@ async function look() {
 handsets.start(take);
 phone.start(text);
 script.start(send);
+byId("own-page").addEventListener("click", leave);
 addEventListener("resize", () => latest && story.show(latest));
 phone.hold(handsets.current());
 look();

@@ -1,0 +1,172 @@
+"""Verifies a dossier without the database: what a person was handed, years later, by anybody.
+
+It takes the seals' digests from the dossier itself. Compare the head with one that was published or
+handed out earlier to know that the ledger as a whole is the same.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.core import ledger, merkle
+from app.core.dossier import FORMAT
+from app.core.models import Act
+from app.core.programs import text_digest
+
+Json = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Check:
+    """What a dossier proves.
+
+    `proven`: entries that lead to a seal. `unsealed`: those younger than the last seal, of which
+    nothing is claimed yet. `head`: the last seal's digest. `faults`: what does not fit, and where.
+    """
+
+    proven: int = 0
+    unsealed: int = 0
+    head: str | None = None
+    faults: list[str] = field(default_factory=list)
+
+
+def faults_in(dossier: Json) -> list[str]:
+    """What does not fit in a dossier; empty where all is as it was written."""
+    return check(dossier).faults
+
+
+def check(dossier: Any) -> Check:
+    """Verify seals, entries, and that what the dossier tells is what the entries say."""
+    found = Check()
+    try:
+        if dossier["format"] != FORMAT:
+            return Check(faults=[f"this is not a dossier of the format {FORMAT}"])
+        _check_seals(dossier["seals"], found)
+        seals = {seal["number"]: seal for seal in dossier["seals"]}
+        for entry in dossier["ledger"]:
+            _check_entry(entry, seals, dossier["fingerprint"], found)
+        found.faults += _untold(dossier)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        return Check(faults=[f"this is not a whole dossier: {type(error).__name__}"])
+    return found
+
+
+def _check_seals(seals: Sequence[Json], found: Check) -> None:
+    previous = None
+    for seal in seals:
+        digest = ledger.seal_digest(
+            seal["number"],
+            bytes.fromhex(seal["previous"]),
+            bytes.fromhex(seal["root"]),
+            seal["first_id"],
+            seal["last_id"],
+            datetime.fromisoformat(seal["sealed_at"]),
+        )
+        if digest.hex() != seal["digest"] or previous not in {None, seal["previous"]}:
+            found.faults.append(f"seal {seal['number']} does not verify")
+        previous = seal["digest"]
+    found.head = previous
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A ledger entry read back from a dossier, with the columns that its digest is made of."""
+
+    id: int
+    at: datetime
+    act: str
+    program: str
+    door: str
+    text: str | None
+    evidence: dict[str, Any]
+    fingerprint: bytes
+    salt: bytes | None
+    person_digest: bytes
+    text_digest: bytes | None
+
+
+def _check_entry(entry: Json, seals: Mapping[int, Json], person: str, found: Check) -> None:
+    if entry["fingerprint"] != person:
+        found.faults.append(f"entry {entry['id']} is about another person")
+    proof = entry["proof"]
+    if proof is None:
+        if any(entry["id"] <= seal["last_id"] for seal in seals.values()):
+            found.faults.append(f"entry {entry['id']} has no proof, though the seals cover it")
+        found.unsealed += 1
+        return
+    shown = _read(entry)
+    steps = [merkle.Step(bytes.fromhex(digest), side == "left") for digest, side in proof["path"]]
+    leaf = ledger.leaf_of(shown)
+    seal = seals.get(proof["seal"])
+    if seal is None or merkle.climb(leaf, steps).hex() != seal["root"]:
+        found.faults.append(f"entry {shown.id} does not verify")
+    elif fault := ledger.fault_of(shown, leaf):
+        found.faults.append(f"entry {shown.id} {fault}")
+    else:
+        found.proven += 1
+
+
+def _read(entry: Json) -> _Shown:
+    return _Shown(
+        entry["id"],
+        datetime.fromisoformat(entry["at"]),
+        entry["act"],
+        entry["program"],
+        entry["door"],
+        entry["text"],
+        entry["evidence"],
+        bytes.fromhex(entry["fingerprint"]),
+        bytes.fromhex(entry["salt"]) if entry["salt"] else None,
+        bytes.fromhex(entry["person_digest"]),
+        bytes.fromhex(entry["text_digest"]) if entry["text_digest"] else None,
+    )
+
+
+def _untold(dossier: Json) -> Iterator[str]:
+    """Whatever the dossier tells of requests and consents that its ledger entries don't say."""
+    requests = {request["id"]: request for request in dossier["requests"]}
+    for request in requests.values():
+        told = [e for e in dossier["ledger"] if e["evidence"].get("request") == request["id"]]
+        by_act = {entry["act"]: entry for entry in told}
+        for what in _unlike(request, by_act):
+            yield f"request {request['id']}: {what} is not what the ledger says"
+    for record in dossier["consent_records"]:
+        request = requests.get(record["header"]["record_id"], {})
+        shown = record["processing"]["consent_text"]
+        if not request or shown != request["text"]:
+            yield f"consent {record['header']['record_id']}: its text is not that of its request"
+
+
+def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:
+    asked, sent, given = (entries.get(act) for act in (Act.JOIN, Act.CODE_SENT, Act.CONSENT))
+    if asked is None and given is None:
+        yield "it"
+        return
+    first = asked or given or {}
+    text = request["text"] or ""
+    if text_digest(text).hex() != first["evidence"]["text_sha256"]:
+        yield "the text that was shown"
+    if request["door"] != first["door"]:
+        yield "the door"
+    if asked is not None:
+        yield from _other_time("the time of asking", request["created_at"], asked)
+        yield from _other_time("the time of confirming", request["confirmed_at"], given)
+    yield from _other_time("the time of the code", request["code_sent_at"], sent)
+    yield from _other_fields(request, first)
+
+
+def _other_time(what: str, told: str | None, entry: Json | None) -> Iterator[str]:
+    said = entry["at"] if entry else None
+    if (told and datetime.fromisoformat(told)) != (said and datetime.fromisoformat(said)):
+        yield what
+
+
+def _other_fields(request: Json, entry: Json) -> Iterator[str]:
+    """What a form brought stands in the entry as JSON; a text's words, and erased ones, do not."""
+    if request["door"] == "sms" or entry["text"] is None:
+        return
+    for name, value in json.loads(entry["text"]).items():
+        if request[name] != value:
+            yield f"the {name}"
