@@ -46,6 +46,7 @@ BAD = [
     ("CONSENT", "private"),
     ("DOUBLE_OPT_IN", "private"),
     ("CODE_TTL_SECONDS", "private"),
+    ("WORDS_FILE", "private.toml"),
     ("CODE_MAX_ATTEMPTS", "0"),
     ("CODE_MAX_SENDS", "-1"),
     ("REVIEW_HOURS", "1.5"),

@@ -17,6 +17,7 @@ from tests.source import Modules, calls, imports, last_name, names_for, read_imp
 FLOORS = {
     "app.core": 0,
     "app.config": 1,
+    "app.documents": 1,
     "app.migrations": 1,
     "app.twilio_messages": 1,
     "app.providers": 2,

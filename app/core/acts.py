@@ -38,6 +38,11 @@ class Turn:
     now: datetime
 
     @property
+    def said_at(self) -> datetime:
+        """When the text was sent: now, unless the provider's log tells of it later."""
+        return self.message.sent_at or self.now
+
+    @property
     def evidence(self) -> Evidence:
         details = {
             "provider_message_id": self.message.provider_message_id,
@@ -46,6 +51,8 @@ class Turn:
         }
         if self.message.opt_out_type:
             details["opt_out_type"] = self.message.opt_out_type
+        if self.message.sent_at:  # no webhook told of it: it was found in the provider's log
+            details["sent_at"] = self.message.sent_at.isoformat()
         return Evidence(self.message.provider, self.message.body, details)
 
 
@@ -147,6 +154,7 @@ def _confirm(turn: Turn) -> Said | None:
         turn.meaning.code,
         turn.message.provider_message_id,
         turn.now,
+        turn.said_at,
     )
     if isinstance(answered, Terms):
         return _joined(answered)

@@ -18,6 +18,7 @@ from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
+UNREACHABLE = "unreachable"  # report after report said that there is no such handset
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 
 _RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)

@@ -25,8 +25,9 @@ from app.core.models import (
     ReviewHold,
     Suppression,
 )
-from app.core.phone import PhoneReader
+from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.timing import not_now
 
 _BATCH = 1000  # numbers asked for in one query
 
@@ -48,26 +49,52 @@ class Scope:
     purpose: Purpose
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not. `detail` says more where a reason stands for more than one thing."""
+
+    reason: Reason
+    detail: str | None = None
+
+
 def refusals(
     connection: Connection,
-    fingerprints: Sequence[bytes],
+    phones: Sequence[Phone],
     scope: Scope,
     policy: Policy,
     at: datetime,
-) -> dict[bytes, Reason]:
-    """The reason for each number that may not get a message of this scope now.
+    arrives_at: datetime | None = None,
+) -> dict[bytes, Refusal]:
+    """The refusal for each number that may not get a message of this scope now, by fingerprint.
 
     With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
-    Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
+    `arrives_at`: when the message reaches the person, where that is later. Inside a transaction
+    that holds a subscriber's lock the answer stays true until it commits.
     """
+    people = [phone.fingerprint for phone in phones]
     needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
     query = _FACTS_WITH_CONSENT if needs_consent else _FACTS
-    facts = connection.execute(query, {"people": fingerprints, "scope": scope.program}).all()
-    if not any(fact.kind == "program" for fact in facts):
-        return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
-    standing: dict[bytes, Reason | None] = {}
-    if needs_consent:
-        standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
+    facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
+    program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
+    if program is None:
+        return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
+    standing = _standing(people if needs_consent else (), facts, scope, at)
+    refused = {person: Refusal(reason) for person, reason in standing.items()}
+    if program == _TIMED and scope.purpose is Purpose.MARKETING:
+        others = [phone for phone in phones if phone.fingerprint not in refused]
+        timing = not_now(connection, others, scope.program, arrives_at or at)
+        refused |= {each: Refusal(Reason.QUIET_HOURS, why) for each, why in timing.items()}
+    return refused
+
+
+def _standing(
+    consenting: Sequence[bytes], facts: Sequence[Any], scope: Scope, at: datetime
+) -> dict[bytes, Reason]:
+    """What the people have decided, as far as it refuses them messages.
+
+    `consenting`: those who need a consent.
+    """
+    standing: dict[bytes, Reason | None] = dict.fromkeys(consenting, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
     for fact in facts:
         person = fact.fingerprint
@@ -101,6 +128,10 @@ def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
     )
 
 
+_PROGRAM, _TIMED = "program", "timed program"  # the latter has quiet hours or a cap
+_is_timed = sa.or_(Program.quiet_from.is_not(None), Program.cap_messages.is_not(None))
+_kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
+
 # All that is known of some people and of the program, in one query.
 _program: sa.BindParameter[str] = sa.bindparam("scope")
 _never = sa.type_coerce(sa.null(), UtcDateTime())
@@ -108,7 +139,7 @@ _nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
 _FACTS = sa.union_all(
     _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
     _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
-    _fact(_nobody, "program", _never).where(Program.slug == _program),
+    _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
 )
 _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
     *_FACTS.selects,
@@ -130,9 +161,8 @@ _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
 
 
 def program_exists(connection: Connection, slug: str) -> bool:
-    return (
-        connection.execute(sa.select(Program.slug).where(Program.slug == slug)).first() is not None
-    )
+    query = sa.select(Program.slug).where(Program.slug == slug)
+    return connection.execute(query).first() is not None
 
 
 class Gate:
@@ -153,18 +183,22 @@ class Gate:
             yield from self._check_batch(batch, scope)
 
     def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
-        fingerprints = [self._fingerprint(number) for number in numbers]
-        known = sorted({each for each in fingerprints if each is not None})
+        phones = [self._phone(number) for number in numbers]
+        known = {phone.fingerprint: phone for phone in phones if phone is not None}
         with self._database.read() as connection:
-            refused: Mapping[bytes, Reason] = refusals(
-                connection, known, scope, self._policy, self._clock()
+            refused: Mapping[bytes, Refusal] = refusals(
+                connection, list(known.values()), scope, self._policy, self._clock()
             )
-        for number, fingerprint in zip(numbers, fingerprints, strict=True):
-            reason = Reason.INVALID_NUMBER if fingerprint is None else refused.get(fingerprint)
+        for number, phone in zip(numbers, phones, strict=True):
+            refusal = _UNREADABLE if phone is None else refused.get(phone.fingerprint)
+            reason = refusal.reason if refusal else None
             yield Decision(number, reason is None, reason)
 
-    def _fingerprint(self, number: str) -> bytes | None:
+    def _phone(self, number: str) -> Phone | None:
         try:
-            return self._phones.parse(number).fingerprint
+            return self._phones.parse(number)
         except InvalidNumberError:
             return None
+
+
+_UNREADABLE = Refusal(Reason.INVALID_NUMBER)

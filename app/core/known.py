@@ -13,6 +13,7 @@ from app.core import consent
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    UNSETTLED,
     Consent,
     DeliveryStatus,
     InboundMessage,
@@ -27,6 +28,9 @@ from app.core.phone import Phone
 
 _HOUR = timedelta(hours=1)
 
+# One confirmation within five minutes (47 CFR 64.1200(a)(12)); a later one must be justified.
+ANSWER_WITHIN = timedelta(minutes=5)
+
 # Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
 # one confirmation); who does so another day is.
 _CONFIRMED_FOR = timedelta(hours=24)
@@ -39,6 +43,9 @@ class Silence(StrEnum):
     ANSWERED_BY_PROVIDER = "answered_by_provider"
     CONFIRMED_ALREADY = "confirmed_already"
     TOO_MANY_REPLIES = "too_many_replies"
+    OVERTAKEN = "overtaken"  # found later in the provider's log, when newer words stood already
+    TOO_LATE = "too_late"  # it was found in the provider's log, when no answer was due any more
+    ANSWERED_APART = "answered_apart"  # found there in time: the answer is a message of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class Known:
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
     `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
-    request waits for its code. `claimed`: a message is being handed to the provider. `repeated`:
-    this very text is stored already.
+    request waits for its code. `claimed`: a message is being handed to the provider. `scheduled`:
+    one waits there for its time. `repeated`: this very text is stored already.
     """
 
     number: str | None
@@ -58,6 +65,7 @@ class Known:
     held: bool
     pending: bool
     claimed: bool
+    scheduled: bool
     confirmed_at: datetime | None
     replies_in_last_hour: int
     repeated: bool
@@ -108,6 +116,12 @@ def _query() -> sa.Select[Any]:
         _there_is(
             OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
         ).label("claimed"),
+        _there_is(
+            OutboundMessage,
+            person,
+            UNSETTLED,
+            OutboundMessage.status == _word(DeliveryStatus.SCHEDULED),
+        ).label("scheduled"),
         sa.select(sa.func.max(mine.received_at))
         .where(confirmed)
         .scalar_subquery()

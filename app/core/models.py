@@ -1,6 +1,6 @@
 """The tables. A person is known by a fingerprint; the number itself stands in one place."""
 
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.core.database import PlainText, RowNumber, UtcDateTime
+
+# What the chores look for among the messages that were sent: few rows, whatever the others are.
+# SQLite uses an index on such rows only where a query says so in the same words.
+_UNSETTLED = "status IN ('retrying', 'unknown', 'scheduled')"
+UNSETTLED = sa.text(f"outbound_messages.{_UNSETTLED}")
 
 ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
@@ -22,11 +27,13 @@ class Purpose(StrEnum):
 class DeliveryStatus(StrEnum):
     """What became of an outbound message: a closed list.
 
-    CLAIMED: the gate let it through and it is being handed to the provider. UNKNOWN: it was handed
+    CLAIMED: the gate let it through and it is being handed to the provider. RETRYING: the provider
+    surely has not taken it, and is asked again in a moment, after the gate. UNKNOWN: it was handed
     over and no answer came, so it may have been sent.
     """
 
     CLAIMED = "claimed"
+    RETRYING = "retrying"
     REFUSED = "refused"
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -72,6 +79,7 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"  # a consent ended with an opt-out
     RESTORE = "restore"  # the person came back, and with it the consent
     PREFERENCE = "preference"  # the person chose another channel
+    CANCEL_FAILED = "cancel_failed"  # a scheduled message is still with the provider after a STOP
     LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
 
 
@@ -101,7 +109,9 @@ class Program(Base):
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
     that name the program after STOP, normalised, one a line. `text_version`: the consent text that
-    people are shown now; other doors and imports may have shown texts of their own since.
+    people are shown now; other doors and imports may have shown texts of their own since. No
+    marketing goes out from `quiet_from` to `quiet_until`, on the recipient's clock, nor more than
+    `cap_messages` to one number in `cap_days`.
     """
 
     __tablename__ = "programs"
@@ -118,6 +128,10 @@ class Program(Base):
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
     text_version: Mapped[int | None]
+    quiet_from: Mapped[time | None]
+    quiet_until: Mapped[time | None]
+    cap_messages: Mapped[int | None]
+    cap_days: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
@@ -185,7 +199,10 @@ class OptInRequest(Base):
 
 
 class Subscriber(Base):
-    """The person behind a number. The only place that holds the number."""
+    """The person behind a number. The only place that holds the number.
+
+    `unreachable_reports`: how many reports in a row said that the handset can't be reached.
+    """
 
     __tablename__ = "subscribers"
 
@@ -193,6 +210,7 @@ class Subscriber(Base):
     number: Mapped[str | None]
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
+    unreachable_reports: Mapped[int] = mapped_column(server_default="0")
 
 
 class LedgerEntry(Base):
@@ -305,7 +323,11 @@ class DeliveryReport(Base):
 
 
 class OutboundMessage(Base):
-    """An SMS to be sent: a row before it is a provider call, and its state after it."""
+    """An SMS to be sent: a row before it is a provider call, and its state after it.
+
+    `claimed_at`: when the gate last let it through. `cancel_failed_at`: when cancelling it at the
+    provider first failed.
+    """
 
     __tablename__ = "outbound_messages"
     __table_args__ = (
@@ -317,6 +339,18 @@ class OutboundMessage(Base):
             "fingerprint",
             postgresql_where=sa.text("status = 'claimed'"),
             sqlite_where=sa.text("status = 'claimed'"),
+        ),
+        sa.Index(
+            "ix_outbound_unsettled",
+            "fingerprint",
+            postgresql_where=sa.text(_UNSETTLED),
+            sqlite_where=sa.text(_UNSETTLED),
+        ),
+        sa.Index(
+            "ix_outbound_keys",
+            "created_at",
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         ),
     )
 
@@ -336,7 +370,22 @@ class OutboundMessage(Base):
     idempotency_key: Mapped[str | None] = mapped_column(sa.String(200))
     content_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     created_at: Mapped[datetime]
+    claimed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    cancel_failed_at: Mapped[datetime | None]
+
+
+class CompleteSpan(Base):
+    """A span of time whose inbound messages are all known: the provider's log was read."""
+
+    __tablename__ = "complete_spans"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    provider: Mapped[str] = mapped_column(sa.String(20))
+    since: Mapped[datetime]
+    until: Mapped[datetime] = mapped_column(index=True)
+    missed: Mapped[int]
+    read_at: Mapped[datetime]
 
 
 class ApiKey(Base):
@@ -386,3 +435,4 @@ class SimulatorMessage(Base):
     body: Mapped[str]
     status: Mapped[str] = mapped_column(sa.String(20))
     created_at: Mapped[datetime]
+    send_at: Mapped[datetime | None]

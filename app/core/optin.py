@@ -287,11 +287,13 @@ def answer(
     code: str | None,
     message_id: str,
     now: datetime,
+    said_at: datetime,
 ) -> Terms | CodeFault | None:
     """The handset answers with a code, or (None) with a plain yes.
 
     The program that is joined now, what is wrong with the code, or None: nothing was pending that
     this could answer. A yes counts only where the program allows it and one request is pending.
+    `said_at`: when the person answered, by which a code is good or over.
     """
     waiting = _pending(connection, phone.fingerprint)
     if not waiting:
@@ -300,7 +302,7 @@ def answer(
         return _answer_yes(connection, policy, waiting, message_id, now)
     fault = CodeFault.EXPIRED
     for request in waiting:
-        found = _fault_of(phones, policy, request, code, now)
+        found = _fault_of(phones, policy, request, code, said_at)
         if found is None:
             terms = terms_of(connection, request.program, policy)
             _activate(connection, request, terms, "sms", message_id, now)

@@ -16,7 +16,8 @@ class Policy:
     machines can't talk to each other for ever. `review_period` is how long a possible opt-out may
     wait for a person before it counts as one. `retention` and `double_opt_in` hold where a program
     has not chosen otherwise. `code_lifetime`, `code_attempts` and `code_sends` (an hour and
-    number) bound the codes; `opt_in_regions` are the countries (ISO) whose numbers may ask for
+    number) bound the codes; `unreachable_after` reports in a row that a handset can't be reached
+    suppress it (0: never); `opt_in_regions` are the countries (ISO) whose numbers may ask for
     one on the web. `own_words` are understood besides the tables' words.
     """
 
@@ -33,6 +34,7 @@ class Policy:
     code_lifetime: timedelta = timedelta(seconds=600)
     code_attempts: int = 5
     code_sends: int = 5
+    unreachable_after: int = 3
     opt_in_regions: frozenset[str] = frozenset({"IT"})
     own_words: OwnWords = NO_OWN_WORDS
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +26,8 @@ class Terms:
     """A program as it holds now: its own choices, and the installation's where it has none.
 
     `text` is what people are shown and agree to, `text_version` its number. `join_words` and
-    `stop_words` are normalised.
+    `stop_words` are normalised. `quiet`: from when until when no marketing goes out, on the
+    recipient's clock; `cap`: at most so many messages to a number in so many days.
     """
 
     slug: str
@@ -42,6 +43,8 @@ class Terms:
     stop_words: tuple[str, ...]
     text: str
     text_version: int
+    quiet: tuple[time, time] | None = None
+    cap: tuple[int, int] | None = None
 
 
 class Programs:
@@ -196,7 +199,13 @@ def _terms(row: Any, policy: Policy) -> Terms:
         stop_words=tuple(row.stop_words.splitlines()),
         text=row.text or "",
         text_version=row.version or 0,
+        quiet=_pair(row.quiet_from, row.quiet_until),
+        cap=_pair(row.cap_messages, row.cap_days),
     )
+
+
+def _pair(first: Any, second: Any) -> Any:
+    return None if first is None else (first, second)
 
 
 _COLUMNS = frozenset(
@@ -211,6 +220,8 @@ _COLUMNS = frozenset(
         "yes_confirms",
         "join_words",
         "stop_words",
+        "quiet",
+        "cap",
     }
 )
 
@@ -229,8 +240,38 @@ def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     url = values.get("notice_url")
     if url is not None and not str(url).startswith(("https://", "http://")):
         raise InvalidInputError("notice_url must be a web address")
+    if "quiet" in values:
+        values["quiet_from"], values["quiet_until"] = _quiet(values.pop("quiet"))
+    if "cap" in values:
+        values["cap_messages"], values["cap_days"] = _cap(values.pop("cap"))
     for key in ("join_words", "stop_words"):
         if key in values:
             said = [words(each) for each in values[key] or ()]
             values[key] = "\n".join(each for each in said if each)
     return values
+
+
+def _quiet(span: tuple[time, time] | str | None) -> tuple[time | None, time | None]:
+    """Two times of day, or as people write them: 20:00-09:00."""
+    if span is None:
+        return None, None
+    try:
+        first, second = map(time.fromisoformat, span.split("-")) if isinstance(span, str) else span
+    except ValueError as error:
+        raise InvalidInputError("quiet hours must be two times of day, as 20:00-09:00") from error
+    if first == second:
+        raise InvalidInputError("quiet hours must begin and end at different times")
+    return first, second
+
+
+def _cap(cap: tuple[int, int] | str | None) -> tuple[int | None, int | None]:
+    """So many messages in so many days; as people write it: 4/7."""
+    if cap is None:
+        return None, None
+    try:
+        messages, days = map(int, cap.split("/")) if isinstance(cap, str) else cap
+    except ValueError as error:
+        raise InvalidInputError("a cap must be messages and days, as 4/7") from error
+    if not (1 <= messages <= 1000 and 1 <= days <= 366):  # noqa: PLR2004 - a year
+        raise InvalidInputError("a cap is 1 to 1000 messages in 1 to 366 days")
+    return messages, days

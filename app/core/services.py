@@ -14,6 +14,7 @@ from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.joining import JoinForm
 from app.core.ledger import Ledger
+from app.core.limits import Limiter
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
@@ -22,8 +23,11 @@ from app.core.policy import Clock, Policy, utc_now
 from app.core.preferences import Preferences
 from app.core.programs import Programs
 from app.core.provider import Provider
+from app.core.reconcile import Reconciler
 from app.core.review import ReviewQueue
+from app.core.scheduled import ScheduledMessages
 from app.core.suppressions import SuppressionList
+from app.core.unknown import UnknownOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,15 @@ class Services:
     database: Database
     phones: PhoneReader
     policy: Policy
+    clock: Clock
     provider: Provider
     gate: Gate
     inbox: Inbox
     outbox: Outbox
     outcomes: Outcomes
+    scheduled: ScheduledMessages
+    unknowns: UnknownOutcomes
+    reconciler: Reconciler
     programs: Programs
     opt_ins: OptIns
     join_form: JoinForm
@@ -48,6 +56,7 @@ class Services:
     histories: Histories
     api_keys: ApiKeys
     ledger: Ledger
+    limiter: Limiter
     dossiers: Dossiers
 
     @classmethod
@@ -60,26 +69,34 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        scheduled = ScheduledMessages(database, provider, clock)
+        outbox = Outbox(database, provider, phones, policy, clock, sleep, scheduled)
+        outcomes = Outcomes(database, clock, sleep)
+        inbox = Inbox(database, phones, policy, scheduled, clock, sleep)
         opt_ins = OptIns(database, phones, policy, outbox, clock)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
+            clock=clock,
             provider=provider,
             gate=Gate(database, phones, policy, clock),
-            inbox=Inbox(database, phones, policy, clock, sleep),
+            inbox=inbox,
             outbox=outbox,
-            outcomes=Outcomes(database, clock, sleep),
+            outcomes=outcomes,
+            scheduled=scheduled,
+            unknowns=UnknownOutcomes(database, provider, outcomes, clock),
+            reconciler=Reconciler(database, provider, phones, inbox, outbox, clock),
             programs=Programs(database, policy, clock),
             opt_ins=opt_ins,
             join_form=JoinForm(database, policy, opt_ins, clock),
             preferences=Preferences(database, phones, policy, clock, sleep),
-            deliveries=DeliveryLog(database, phones, clock),
+            deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=ReviewQueue(database, clock),
             histories=Histories(database),
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
+            limiter=Limiter(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
         )

@@ -2,7 +2,14 @@
 
 import os
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.core.inbound import Outcome
@@ -32,8 +39,16 @@ def count_send(result: str) -> None:
     _SENDS.labels(result).inc()
 
 
-def exposition() -> bytes:
-    """The text format."""
+def exposition(watermark_age: float | None = None) -> bytes:
+    """The text format. `watermark_age`: seconds, as the database tells it at this moment."""
+    told = CollectorRegistry()
+    if watermark_age is not None:
+        name = "optout_watermark_age_seconds"
+        Gauge(name, "Since when texts may be missing", registry=told).set(watermark_age)
+    return _counted() + generate_latest(told)
+
+
+def _counted() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

@@ -89,6 +89,7 @@ class Grammar:
             alias: word
             for word, written in table.data.get("aliases", {}).items()
             for alias in expanded(written)
+            if alias != word
         }
         self._classes = {
             name: [word for word in expanded(written) if word not in aliases]

@@ -95,6 +95,10 @@ def upgrade() -> None:
         sa.Column("join_words", sa.Text(), server_default="", nullable=False),
         sa.Column("stop_words", sa.Text(), server_default="", nullable=False),
         sa.Column("text_version", sa.Integer(), nullable=True),
+        sa.Column("quiet_from", sa.Time(), nullable=True),
+        sa.Column("quiet_until", sa.Time(), nullable=True),
+        sa.Column("cap_messages", sa.Integer(), nullable=True),
+        sa.Column("cap_days", sa.Integer(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )
@@ -116,6 +120,7 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("send_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sid"),
     )
@@ -129,6 +134,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), nullable=True),
         sa.Column("language", sa.String(length=2), nullable=True),
         sa.Column("first_seen_at", UtcDateTime(), nullable=False),
+        sa.Column("unreachable_reports", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("fingerprint"),
     )
     op.create_table(
@@ -242,7 +248,9 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(length=200), nullable=True),
         sa.Column("content_digest", sa.LargeBinary(length=32), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("claimed_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("cancel_failed_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["fingerprint"],
             ["subscribers.fingerprint"],
@@ -262,6 +270,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'claimed'"),
         sqlite_where=sa.text("status = 'claimed'"),
     )
+    unsettled = sa.text("status IN ('retrying', 'unknown', 'scheduled')")
+    op.create_index(
+        "ix_outbound_unsettled",
+        "outbound_messages",
+        ["fingerprint"],
+        unique=False,
+        postgresql_where=unsettled,
+        sqlite_where=unsettled,
+    )
+    keyed = sa.text("idempotency_key IS NOT NULL")
+    op.create_index(
+        "ix_outbound_keys",
+        "outbound_messages",
+        ["created_at"],
+        unique=False,
+        postgresql_where=keyed,
+        sqlite_where=keyed,
+    )
+    op.create_table(
+        "complete_spans",
+        sa.Column("id", RowNumber, nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("since", UtcDateTime(), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=False),
+        sa.Column("missed", sa.Integer(), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_complete_spans_until", "complete_spans", ["until"], unique=False)
     op.create_table(
         "suppressions",
         sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),

@@ -15,7 +15,7 @@ from app.web.api.reviews import ReviewRequests
 from app.web.api.routes import Route
 from app.web.api.subscriptions import SubscriptionRequests
 from app.web.api.suppressions import SuppressionRequests
-from app.web.errors import problem, status_of
+from app.web.errors import problem, say_when_to_repeat, status_of
 from app.web.logs import log
 
 PREFIX = "/api/v1"
@@ -77,7 +77,9 @@ def _not_taken(error: ProviderError) -> Response:
         return problem(status, f"{said}; {advice}")
     detail = f"the provider did not take the message: {said}"
     code = error.code or None
-    return problem(status, detail, permanent=error.permanent, provider_code=code)
+    answer = problem(status, detail, permanent=error.permanent, provider_code=code)
+    say_when_to_repeat(answer, error)
+    return answer
 
 
 def _rule() -> str:
