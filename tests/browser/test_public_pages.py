@@ -145,6 +145,10 @@ def test_every_page_fits_and_can_be_read(visit, gateway: Gateway, scheme: str, w
     look()
     page.click("button.stop")
     look()
+    page.click("a.danger")
+    look()
+    page.click("button.stop")
+    look()
 
 
 def test_the_language_is_chosen_with_one_tap_and_kept(visit):
