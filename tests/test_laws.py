@@ -19,6 +19,7 @@ FLOORS = {
     "app.config": 1,
     "app.documents": 1,
     "app.migrations": 1,
+    "app.tasks": 1,
     "app.twilio_messages": 1,
     "app.providers": 2,
     "app.web": 2,

@@ -144,8 +144,8 @@ class Preferences:
     def stop(self, token: str, program: str, visit: Visit) -> None:
         """No more messages of one program, or (ALL_PROGRAMS) of any; as STOP from the handset.
 
-        Returns when it is durable, nothing is on its way any more, and what waited at the provider
-        for its time is cancelled.
+        Returns when it is durable, nothing is on its way any more and what waited at the provider
+        is cancelled.
         """
         fingerprint = self.person_behind(token, visit.address)
         evidence = visit.evidence()
