@@ -185,5 +185,6 @@ def test_the_simulator_leads_to_both_pages(visit):
     page.get_by_role("button", name="own page").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Messages from")
     page.go_back()
-    page.get_by_role("link", name="Form to join").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Get texts from")
+    with page.expect_popup() as form:  # beside the telephone, on which the code arrives
+        page.get_by_role("link", name="Form to join").click()
+    expect(form.value.get_by_role("heading", level=1)).to_contain_text("Get texts from")
