@@ -1,6 +1,7 @@
 """`optout …`: each command is short; the work is done in the core."""
 
 from app.cli.api_keys import api_key
+from app.cli.campaigns import campaign
 from app.cli.classify import classify
 from app.cli.common import Commands
 from app.cli.consents import consents
@@ -34,6 +35,9 @@ main = Commands(
         suppressions,
         consents,
         filter_file,
+        campaign,
+        messages,
+        reconcile,
         review,
         subscriber,
         privacy,
@@ -42,8 +46,6 @@ main = Commands(
         ledger,
         dossier,
         classify,
-        messages,
-        reconcile,
         chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -116,7 +116,13 @@ def _opt_out(turn: Turn) -> Said:
     scope = program.slug if program else ALL_PROGRAMS
     fingerprint, known = turn.phone.fingerprint, turn.known
     consent.opt_out(
-        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
+        turn.connection,
+        fingerprint,
+        scope,
+        turn.evidence,
+        turn.now,
+        consented=known.consented,
+        said_at=turn.said_at,
     )
     if known.pending:
         optin.decline(turn.connection, fingerprint, scope)

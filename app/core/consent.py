@@ -63,13 +63,15 @@ def opt_out(
     at: datetime,
     *,
     consented: bool = True,
+    said_at: datetime | None = None,
 ) -> None:
     """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any.
 
     `consented`: False where it is known, under the lock, that there is no consent to withdraw.
+    `said_at`: where that was earlier than now.
     """
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
+    _suppress(connection, fingerprint, program, OPT_OUT, entry, said_at or at)
     if consented:
         _withdraw(connection, fingerprint, program, entry, at)
 

@@ -69,6 +69,11 @@ class Database:
             return False
         return not log[0]
 
+    @property
+    def writers_at_once(self) -> int:
+        """How many threads of a process can usefully write: SQLite has one writer at a time."""
+        return 2 if self.engine.dialect.name == "sqlite" else 16
+
     def close(self) -> None:
         self.engine.dispose()
 

@@ -94,6 +94,7 @@ class Act(StrEnum):
 class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own hook
         datetime: UtcDateTime(),
+        float: sa.Float(),
         str: PlainText(),
         dict[str, Any]: sa.JSON(),
     }
@@ -136,11 +137,11 @@ class Program(Base):
     yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
-    text_version: Mapped[int | None]
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
+    text_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
@@ -465,6 +466,84 @@ class RateCount(Base):
     key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     count: Mapped[int]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Campaign(Base):
+    """One text to many. `sender`, `rate` (messages a second, 0: as fast as it goes) and limits.
+
+    `resumes_at`: when a paused one may go on by itself. `counted_from` and `ledger_from`: since
+    when, and after which ledger entry, the brake counts. `looked_at`: when it last did.
+    """
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    name: Mapped[str]
+    program: Mapped[str] = mapped_column(sa.String(40), sa.ForeignKey("programs.slug"))
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    sender: Mapped[str | None]
+    body: Mapped[str]
+    status: Mapped[str] = mapped_column(sa.String(20))
+    pause_reason: Mapped[str | None]
+    resumes_at: Mapped[datetime | None]
+    rate: Mapped[float]
+    max_opt_out_share: Mapped[float]
+    max_failure_share: Mapped[float]
+    cost_per_segment: Mapped[float | None]
+    plan: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    counted_from: Mapped[datetime | None]
+    ledger_from: Mapped[int] = mapped_column(RowNumber, server_default="0")
+    looked_at: Mapped[datetime | None]
+
+
+class CampaignRecipient(Base):
+    """One person's place in a campaign. The number itself stays with the subscriber.
+
+    `due_at`: from when on it may be taken; whoever takes it moves it on, so that what a process
+    that died had taken comes up again. `fields` fill the text's places, and go when it is settled.
+    """
+
+    __tablename__ = "campaign_recipients"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "fingerprint"),
+        sa.Index(
+            "ix_campaign_recipients_due",
+            "campaign_id",
+            "due_at",
+            "position",
+            postgresql_where=sa.text("status IN ('waiting', 'taken')"),
+            sqlite_where=sa.text("status IN ('waiting', 'taken')"),
+        ),
+        sa.Index("ix_campaign_recipients_settled", "campaign_id", "settled_at", "status"),
+        sa.Index("ix_campaign_recipients_fingerprint", "fingerprint"),
+    )
+
+    campaign_id: Mapped[int] = mapped_column(
+        RowNumber, sa.ForeignKey("campaigns.id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
+    fields: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(sa.String(20))
+    attempt: Mapped[int]
+    due_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.String(20))
+    error_code: Mapped[int | None]
+    message_id: Mapped[str | None] = mapped_column(sa.String(32))
+    segments: Mapped[int | None]
+
+
+class SenderPace(Base):
+    """Until when a sender's time is given away, to all processes on all hosts."""
+
+    __tablename__ = "sender_paces"
+
+    sender: Mapped[str] = mapped_column(primary_key=True)
+    paced_until: Mapped[datetime]
 
 
 class SimulatorMessage(Base):

@@ -7,6 +7,7 @@ from typing import Self
 from app.core.accesses import Accesses
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
+from app.core.campaigns import Campaigns
 from app.core.database import Database
 from app.core.deletions import Deletions
 from app.core.delivery import DeliveryLog
@@ -55,6 +56,7 @@ class Services:
     reconciler: Reconciler
     programs: Programs
     opt_ins: OptIns
+    campaigns: Campaigns
     join_form: JoinForm
     preferences: Preferences
     deliveries: DeliveryLog
@@ -106,8 +108,9 @@ class Services:
             reconciler=Reconciler(database, provider, phones, inbox, outbox, clock),
             programs=Programs(database, policy, clock),
             opt_ins=opt_ins,
+            campaigns=Campaigns(database, phones, policy, outbox, clock, sleep),
             join_form=JoinForm(database, policy, opt_ins, clock),
-            preferences=Preferences(database, phones, policy, clock, sleep),
+            preferences=Preferences(database, phones, policy, scheduled, clock, sleep),
             deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=reviews,

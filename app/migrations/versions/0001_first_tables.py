@@ -96,11 +96,11 @@ def upgrade() -> None:
         sa.Column("yes_confirms", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("join_words", sa.Text(), server_default="", nullable=False),
         sa.Column("stop_words", sa.Text(), server_default="", nullable=False),
-        sa.Column("text_version", sa.Integer(), nullable=True),
         sa.Column("quiet_from", sa.Time(), nullable=True),
         sa.Column("quiet_until", sa.Time(), nullable=True),
         sa.Column("cap_messages", sa.Integer(), nullable=True),
         sa.Column("cap_days", sa.Integer(), nullable=True),
+        sa.Column("text_version", sa.Integer(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("slug"),
     )
@@ -140,6 +140,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("ix_rate_counts_expires_at", "rate_counts", ["expires_at"], unique=False)
+    op.create_table(
+        "sender_paces",
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("paced_until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("sender"),
+    )
     op.create_table(
         "simulator_messages",
         sa.Column("id", RowNumber, nullable=False),
@@ -185,6 +191,76 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
         sa.UniqueConstraint("secret_hash"),
+    )
+    op.create_table(
+        "campaigns",
+        sa.Column("id", RowNumber, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("pause_reason", sa.Text(), nullable=True),
+        sa.Column("resumes_at", UtcDateTime(), nullable=True),
+        sa.Column("rate", sa.Float(), nullable=False),
+        sa.Column("max_opt_out_share", sa.Float(), nullable=False),
+        sa.Column("max_failure_share", sa.Float(), nullable=False),
+        sa.Column("cost_per_segment", sa.Float(), nullable=True),
+        sa.Column("plan", sa.JSON(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=True),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("counted_from", UtcDateTime(), nullable=True),
+        sa.Column("ledger_from", RowNumber, server_default="0", nullable=False),
+        sa.Column("looked_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["program"],
+            ["programs.slug"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "campaign_recipients",
+        sa.Column("campaign_id", RowNumber, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("reason", sa.String(length=20), nullable=True),
+        sa.Column("error_code", sa.Integer(), nullable=True),
+        sa.Column("message_id", sa.String(length=32), nullable=True),
+        sa.Column("segments", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["fingerprint"],
+            ["subscribers.fingerprint"],
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", "position"),
+        sa.UniqueConstraint("campaign_id", "fingerprint"),
+    )
+    op.create_index(
+        "ix_campaign_recipients_due",
+        "campaign_recipients",
+        ["campaign_id", "due_at", "position"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('waiting', 'taken')"),
+        sqlite_where=sa.text("status IN ('waiting', 'taken')"),
+    )
+    op.create_index(
+        "ix_campaign_recipients_fingerprint", "campaign_recipients", ["fingerprint"], unique=False
+    )
+    op.create_index(
+        "ix_campaign_recipients_settled",
+        "campaign_recipients",
+        ["campaign_id", "settled_at", "status"],
+        unique=False,
     )
     op.create_table(
         "consent_texts",
