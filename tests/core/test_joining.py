@@ -79,7 +79,7 @@ def test_a_form_is_free_again_when_its_request_is_over(services, provider, clock
 
 def test_a_code_that_could_not_be_sent_can_be_asked_for_again(services, provider, clock):
     """When the provider refused the SMS, the same form does not pretend that it is on its way."""
-    provider.will_refuse(30003, permanent=False)
+    provider.will_refuse(21612)
     with pytest.raises(Exception, match="no"):
         ask(services, request_id=FORM)
     clock.advance(minutes=1)
