@@ -77,7 +77,7 @@ def _claims(gateway: Gateway, numbers: list[str]) -> float:
 
 def _sample(size: int) -> list[str]:
     """Half of them suppressed, spread over the list."""
-    picked = random.Random().sample(range(size), _DECISIONS // 2)  # noqa: S311
+    picked = random.Random().sample(range(size), _DECISIONS // 2)
     return [_number(i) for i in picked] + [_number(size + i) for i in picked]
 
 

@@ -9,7 +9,9 @@ from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
 from app.cli.ledger import ledger
 from app.cli.messages import chores, messages, reconcile
+from app.cli.privacy import privacy, prune
 from app.cli.programs import program
+from app.cli.renewals import renewals
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -34,13 +36,16 @@ main = Commands(
         consents,
         filter_file,
         campaign,
+        messages,
+        reconcile,
         review,
         subscriber,
+        privacy,
+        prune,
+        renewals,
         ledger,
         dossier,
         classify,
-        messages,
-        reconcile,
         chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

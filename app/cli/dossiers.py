@@ -11,7 +11,7 @@ from app.documents import LANGUAGES, render_dossier
 
 @click.group()
 def subscriber() -> None:
-    """One person: what is held of them."""
+    """One person: what is held of them, and its erasure."""
 
 
 @subscriber.command()

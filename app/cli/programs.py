@@ -33,6 +33,12 @@ _OPTIONS = (
     click.option(
         "--stop-word", "stop_words", multiple=True, help="A name for it after STOP: STOP MENU."
     ),
+    click.option(
+        "--quiet", metavar="20:00-09:00", help="No marketing then, on the recipient's own clock."
+    ),
+    click.option(
+        "--cap", metavar="4/7", help="At most so many messages to a number in so many days."
+    ),
     click.option("--text", help="The consent text; a new one follows the old, which is kept."),
     click.option(
         "--text-file",
@@ -134,6 +140,8 @@ def _shown(terms: Terms) -> str:
         "YES confirms": "yes" if terms.yes_confirms else "no",
         "join words": ", ".join(terms.join_words) or "-",
         "stop words": ", ".join(terms.stop_words) or "-",
+        "quiet hours": "-".join(f"{each:%H:%M}" for each in terms.quiet or ()) or "-",
+        "cap": "{} messages in {} days".format(*terms.cap) if terms.cap else "-",
         f"text, no. {terms.text_version}": terms.text,
     }
     return "\n".join(f"{name:<14}  {value}" for name, value in facts.items())

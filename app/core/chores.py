@@ -36,6 +36,7 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "campaign recipients settled": services.campaigns.settle_all,
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
+        "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }
 

@@ -17,6 +17,16 @@ from app.core.programs import text_digest
 
 Json = Mapping[str, Any]
 
+# What a consent record tells of its request, and the request's own name for it.
+_OF_REQUEST = {
+    "consent_text": "text",
+    "consent_text_version": "text_version",
+    "collection_method": "door",
+    "collection_source": "source",
+    "language": "language",
+}
+_STANDING = frozenset({Act.CONSENT, Act.RESTORE, Act.WITHDRAW})
+
 
 @dataclass(slots=True)
 class Check:
@@ -133,10 +143,29 @@ def _untold(dossier: Json) -> Iterator[str]:
         for what in _unlike(request, by_act):
             yield f"request {request['id']}: {what} is not what the ledger says"
     for record in dossier["consent_records"]:
-        request = requests.get(record["header"]["record_id"], {})
-        shown = record["processing"]["consent_text"]
-        if not request or shown != request["text"]:
-            yield f"consent {record['header']['record_id']}: its text is not that of its request"
+        request = requests.get(record["header"]["record_id"])
+        if request is None or not _agrees(record, request, dossier["ledger"]):
+            yield f"consent {record['header']['record_id']} is not what its request and ledger say"
+
+
+def _agrees(record: Json, request: Json, entries: Sequence[Json]) -> bool:
+    """Whether a consent record tells what its request tells, and stands as the ledger has it."""
+    told = record["processing"]
+    events = {event["event_type"]: event["event_time"] for event in record["events"]}
+    program = told["purposes"][0]["program"]
+    standing = [
+        entry["act"]
+        for entry in entries
+        if entry["program"] == program and entry["act"] in _STANDING
+    ]
+    return (
+        all(told[name] == request[column] for name, column in _OF_REQUEST.items())
+        and events["requested"] == request["created_at"]
+        and events.get("code_sent") == request["code_sent_at"]
+        and events.get("confirmed") == request["confirmed_at"]
+        and events["given"] == (request["confirmed_at"] or request["created_at"])
+        and ("withdrawn" in events) == (standing[-1:] == [Act.WITHDRAW])
+    )
 
 
 def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:

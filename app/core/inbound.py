@@ -43,12 +43,16 @@ class _OnItsWay:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done with a text. `repeated`: it had been done before, nothing changed now."""
+    """What was done with a text.
+
+    `repeated`: it had been done before, nothing changed now. `erased`: the person was.
+    """
 
     reply: str | None
     silence: Silence | None
     meaning: Meaning
     repeated: bool = False
+    erased: bool = False
 
 
 class Inbox:
@@ -87,6 +91,8 @@ class Inbox:
             # A copy of this text under another sender was stored at this very moment, or the
             # connection had broken unnoticed. Once more is safe: what was done is not done again.
             outcome, on_its_way = self._settle(phone, message, meaning)
+        if outcome.erased:
+            self._database.scrub()
         late = barrier.wait_for(self._database, on_its_way.claimed, self._sleep)
         if late and not outcome.repeated:
             details = {"provider_message_id": message.provider_message_id}
@@ -138,6 +144,7 @@ class Inbox:
             review.hold(
                 turn.connection, turn.phone.fingerprint, stored, turn.evidence, turn.now, period
             )
+        outcome = replace(outcome, erased=said is not None and said.reply is Reply.ERASED)
         if outcome.silence is Silence.ANSWERED_APART:
             return replace(outcome, reply=None)
         code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
@@ -207,7 +214,8 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "provider_message_id": message.provider_message_id,
         "fingerprint": turn.phone.fingerprint,
         "recipient": message.recipient,
-        "body": message.body,
+        # The text that erases is not kept itself.
+        "body": None if said and said.reply is Reply.ERASED else message.body,
         "received_at": turn.said_at,
         "meaning": meaning.intent,
         "rule": meaning.rule,

@@ -18,10 +18,15 @@ ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
 
 class Purpose(StrEnum):
-    """What a message is for. Service messages need no marketing consent."""
+    """What a message is for. Service messages need no marketing consent.
+
+    RENEWAL asks to consent again: itself marketing, it needs a consent that is still valid
+    (Cassazione 9920/2022), whatever else the installation assumes, and goes once for each consent.
+    """
 
     MARKETING = "marketing"
     SERVICE = "service"
+    RENEWAL = "renewal"
 
 
 class DeliveryStatus(StrEnum):
@@ -81,6 +86,9 @@ class Act(StrEnum):
     PREFERENCE = "preference"  # the person chose another channel
     CANCEL_FAILED = "cancel_failed"  # a scheduled message is still with the provider after a STOP
     LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
+    RENEWAL_ASKED = "renewal_asked"  # the person was asked to consent again
+    ERASE = "erase"  # a person was erased; the entry does not say who
+    PRUNE = "prune"  # what had passed its period was deleted
 
 
 class Base(DeclarativeBase):
@@ -124,15 +132,16 @@ class Program(Base):
     sender: Mapped[str | None]
     notice_url: Mapped[str | None]
     retention_days: Mapped[int | None]
+    renewal_days: Mapped[int | None]
     double_opt_in: Mapped[bool | None]
     yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
-    text_version: Mapped[int | None]
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
+    text_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
@@ -155,7 +164,8 @@ class Consent(Base):
     """Where a person stands with a program: the state, of which the ledger is the history.
 
     `expires_at`: when it ends unless renewed. `withdrawn_at`: set by an opt-out, emptied where the
-    person comes back. `channel`: sms, email or none, as the person chose.
+    person comes back. `channel`: sms, email or none, as the person chose. `renewal_asked_at`: when
+    the person was asked to give it again, which is done once.
     """
 
     __tablename__ = "consents"
@@ -170,6 +180,7 @@ class Consent(Base):
     channel: Mapped[str] = mapped_column(sa.String(10))
     email: Mapped[str | None]
     ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
+    renewal_asked_at: Mapped[datetime | None]
 
 
 class OptInRequest(Base):
@@ -203,6 +214,7 @@ class Subscriber(Base):
     """The person behind a number. The only place that holds the number.
 
     `unreachable_reports`: how many reports in a row said that the handset can't be reached.
+    `erased_at`: when the number was erased; empty again once the handset itself has texted.
     """
 
     __tablename__ = "subscribers"
@@ -212,6 +224,7 @@ class Subscriber(Base):
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
     unreachable_reports: Mapped[int] = mapped_column(server_default="0")
+    erased_at: Mapped[datetime | None]
 
 
 class LedgerEntry(Base):
@@ -274,7 +287,7 @@ class InboundMessage(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64))
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
     recipient: Mapped[str]
-    body: Mapped[str]
+    body: Mapped[str | None]
     received_at: Mapped[datetime]
     meaning: Mapped[str]
     rule: Mapped[str]
@@ -411,6 +424,38 @@ class LinkToken(Base):
 
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+
+
+class ProviderDeletion(Base):
+    """A message that the provider was asked to delete; asked again until it confirms.
+
+    `certificate`: of the erasure that it belongs to.
+    """
+
+    __tablename__ = "provider_deletions"
+
+    provider: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    certificate: Mapped[str] = mapped_column(sa.String(32), index=True)
+    asked_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class Access(Base):
+    """Somebody looked at, or took away, what is held: of one person, or (no fingerprint) a list."""
+
+    __tablename__ = "accesses"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    door: Mapped[str]
+    who: Mapped[str]
+    what: Mapped[str]
+    fingerprint: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
+    people: Mapped[int]
 
 
 class RateCount(Base):

@@ -114,6 +114,12 @@ class TwilioProvider:
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         return _resource(self._request("GET", f".json?{urlencode(query)}" if query else ".json"))
 
+    def delete(self, provider_message_id: str) -> None:
+        # https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource
+        response = self._request("DELETE", f"/{provider_message_id}.json")
+        if not response.ok:
+            raise _refusal(response.status_code, _json(response), response.headers or {})
+
     def log(
         self, since: datetime, until: datetime | None = None, to: str | None = None
     ) -> Iterator[LoggedMessage]:

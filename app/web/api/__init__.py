@@ -9,6 +9,7 @@ from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
 from app.web.api.campaigns import CampaignRequests, StartCampaign
+from app.web.api.erasures import ErasureRequests
 from app.web.api.messages import Messages
 from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
@@ -30,6 +31,7 @@ def routes(services: Services, start_campaign: StartCampaign | None = None) -> l
         SuppressionRequests(services),
         ReviewRequests(services),
         ProgramRequests(services),
+        ErasureRequests(services),
         CampaignRequests(services, start_campaign),
     )
     return [route for resource in resources for route in resource.routes()]
