@@ -85,7 +85,7 @@ class People:
             thread.join()
 
     def _live(self, number: str) -> None:
-        chance = random.Random(number)  # noqa: S311 - nothing is to be kept secret
+        chance = random.Random(number)
         while self._goes_on():
             time.sleep(chance.random() * _TALK)
             self._text(number, "STOP", chance)

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _send_for_ever(send: Send, numbers: list[str]) -> None:
-    chance = random.Random()  # noqa: S311 - nothing is to be kept secret
+    chance = random.Random()
     while True:
         # Refused, or too busy: the next one.
         with suppress(GatewayError, TwilioException, requests.RequestException):

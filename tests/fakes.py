@@ -79,6 +79,8 @@ class FakeProvider:
         self.logged: list[LoggedMessage] = []
         self.log_failure: ProviderError | None = None
         self.script: list[Answer] = []
+        self.deleted: list[str] = []
+        self.undeletable: ProviderError | None = None
         self._ids = count(1)
         self._lock = threading.Lock()
 
@@ -167,6 +169,11 @@ class FakeProvider:
         if self.cancel_failure:
             raise self.cancel_failure
         self.canceled.append(provider_message_id)
+
+    def delete(self, provider_message_id: str) -> None:
+        if self.undeletable:
+            raise self.undeletable
+        self.deleted.append(provider_message_id)
 
 
 class Outage:

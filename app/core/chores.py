@@ -33,8 +33,10 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "reviews overdue": services.reviews.settle_overdue,
         "scheduled messages cancelled": services.scheduled.cancel_unwanted,
         "unknown outcomes settled": lambda: _settle(services),
+        "campaign recipients settled": services.campaigns.settle_all,
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
+        "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }
 
