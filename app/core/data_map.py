@@ -11,6 +11,7 @@ from typing import Any
 
 from app.core.models import (
     Access,
+    CampaignRecipient,
     InboundMessage,
     LinkToken,
     OptInRequest,
@@ -252,6 +253,26 @@ TABLES: Mapping[str, Table] = {
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),
+    "campaign_recipients": Table(
+        (
+            Held("fields", "what fills the text's places for the person", Aim.SEND, Period.TEXT),
+            Held(
+                "fingerprint position status attempt due_at settled_at reason error_code "
+                "message_id segments",
+                f"{_WHO} is in a campaign, and what became of it",
+                Aim.PROOF,
+                Period.RECORD,
+                erased=False,
+            ),
+        ),
+        "campaign_id",
+    ),
+    "campaigns": Table(
+        other="id name program purpose sender body status pause_reason resumes_at rate "
+        "max_opt_out_share max_failure_share cost_per_segment plan created_at started_at "
+        "finished_at counted_from ledger_from looked_at"
+    ),
+    "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
     "installation": Table(other="id fingerprint_check"),
 }
@@ -265,6 +286,8 @@ EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     OutboundMessage: ("body", "idempotency_key", "content_digest"),
     Access: ("fingerprint",),
 }
+# As EMPTIED, where a column may not be NULL.
+CLEARED: Mapping[type[Any], Mapping[str, Any]] = {CampaignRecipient: {"fields": {}}}
 # Rows in which the number itself stands, and tables that an erasure only adds to.
 BY_NUMBER = SimulatorMessage
 ADDED_TO = ProviderDeletion

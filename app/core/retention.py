@@ -21,6 +21,8 @@ from app.core.models import (
     ALL_PROGRAMS,
     Access,
     Act,
+    Campaign,
+    CampaignRecipient,
     Consent,
     DeliveryReport,
     InboundMessage,
@@ -154,6 +156,7 @@ def _message_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     yield _delete(
         "messages of the simulator, deleted", SimulatorMessage, SimulatorMessage.id, simulated
     )
+    yield from _campaign_rules(texts, last)
     hold = ReviewHold.inbound_message_id
     old = sa.exists().where(InboundMessage.id == hold, InboundMessage.received_at <= last)
     decided = ReviewHold.decided_at.is_not(None)
@@ -165,11 +168,28 @@ def _message_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     yield _delete("messages sent, deleted", OutboundMessage, OutboundMessage.id, sent)
 
 
+def _campaign_rules(texts: datetime, last: datetime) -> Iterator[Rule]:
+    """By the age of the campaign: a place in one that never ran must not stay for ever."""
+    place = sa.tuple_(CampaignRecipient.campaign_id, CampaignRecipient.position)
+    mine = Campaign.id == CampaignRecipient.campaign_id
+    filled = sa.cast(CampaignRecipient.fields, sa.String) != "{}"
+    old = sa.and_(filled, sa.exists().where(mine, Campaign.created_at <= texts))
+
+    def clear(connection: Connection, limit: int) -> int:
+        batch = sa.select(*place.clauses).where(old).limit(limit)
+        query = sa.update(CampaignRecipient).where(place.in_(batch)).values(fields={})
+        return connection.execute(query).rowcount
+
+    yield Rule("fields of campaigns, emptied", _count(CampaignRecipient, old), clear)
+    past = sa.exists().where(mine, Campaign.created_at <= last)
+    yield _delete("places in campaigns, deleted", CampaignRecipient, place, past)
+
+
 def _person_rules(last: datetime) -> Iterator[Rule]:
     me = Subscriber.fingerprint
     quiet = [Subscriber.first_seen_at <= last] + [
         ~sa.exists().where(table.fingerprint == me)
-        for table in (Consent, OptInRequest, InboundMessage, OutboundMessage)
+        for table in (Consent, OptInRequest, InboundMessage, OutboundMessage, CampaignRecipient)
     ]
     held_back = sa.exists().where(Suppression.fingerprint == me)
     fresh = sa.exists().where(Suppression.fingerprint == me, Suppression.since > last)
