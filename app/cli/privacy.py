@@ -1,10 +1,11 @@
 """`optout subscriber …`, `optout privacy …`: what the law asks for, on demand."""
 
 import json
+from datetime import UTC, datetime
 
 import click
 
-from app.cli.common import DOOR, leave, open_gateway, operator
+from app.cli.common import DOOR, leave, moment, open_gateway, open_input, operator, written_whole
 from app.cli.dossiers import subscriber
 from app.core import data_map, notice
 
@@ -63,6 +64,64 @@ def run_deletions() -> None:
     if progress.last_error:
         click.echo(f"The provider said: {progress.last_error}")
     leave(1 if progress.waiting else 0)
+
+
+@privacy.group()
+def erasures() -> None:
+    """Who was erased, as fingerprints, for a backup that is restored."""
+
+
+@erasures.command("export")
+@click.argument("file")
+def export_erasures(file: str) -> None:
+    """Write the list to FILE (- is standard output); keep it elsewhere than the backups.
+
+    It holds no numbers. Write it after each erasure, or daily.
+    """
+    with open_gateway() as gateway, written_whole(file) as out:
+        out.writelines(f"{line}\n" for line in gateway.services.erasure_list.lines())
+
+
+@privacy.command("reapply-erasures")
+@click.argument("file")
+def reapply_erasures(file: str) -> None:
+    """Erase again, after a restored backup, whoever the list FILE names."""
+    with open_gateway() as gateway, open_input(file) as given:
+        lines = (line.decode("ascii", "replace") for line in given)
+        done = gateway.services.erasure_list.reapply(lines, DOOR)
+    click.echo(
+        f"Erased again: {done.erased}; were erased: {done.already}; "
+        f"have texted since and stay: {done.returned}."
+    )
+
+
+@privacy.command("exposure")
+@click.option("--since", type=click.DateTime(), required=True, help="UTC, as 2026-11-24.")
+@click.option("--until", type=click.DateTime(), help="Now if left out.")
+def show_exposure(since: datetime, until: datetime | None) -> None:
+    """List whose data were looked at or taken away in that time, by whom, by which door."""
+    end = None if until is None else until.replace(tzinfo=UTC)
+    count = 0
+    with open_gateway() as gateway:
+        for each in gateway.services.accesses.exposure(since.replace(tzinfo=UTC), end):
+            whose = each.number or f"{each.people} people"
+            click.echo(f"{moment(each.at)}  {each.what}  {whose}  by {each.who} ({each.door})")
+            count += 1
+    if not count:
+        click.echo("Nothing was looked at in that time.")
+
+
+@privacy.command("due")
+def show_due() -> None:
+    """Show what the law puts a date on; exit code 1 where something is late or nearly so."""
+    with open_gateway() as gateway:
+        now = gateway.services.clock()
+        duties = gateway.services.duties.all()
+    for duty in duties:
+        when = "" if duty.by is None else f"  first by {moment(duty.by)}"
+        mark = "  LATE" if duty.is_late(now) else "  SOON" if duty.is_near(now) else ""
+        click.echo(f"{duty.count:>8}  {duty.name}{when}{mark}")
+    leave(1 if any(duty.is_near(now) for duty in duties) else 0)
 
 
 @click.command()

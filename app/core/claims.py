@@ -23,6 +23,7 @@ from app.core.gate import Refusal, Scope, refusals
 from app.core.models import DeliveryStatus, Purpose
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.provider import Carrier
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
@@ -52,7 +53,12 @@ class Claims:
     """Makes claims, for messages that `provider` will carry."""
 
     def __init__(
-        self, database: Database, provider: str, phones: PhoneReader, policy: Policy, clock: Clock
+        self,
+        database: Database,
+        provider: Carrier,
+        phones: PhoneReader,
+        policy: Policy,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
@@ -141,7 +147,7 @@ class Claims:
     def _row(self, draft: Draft, phone: Phone, body: str, now: datetime) -> dict[str, Any]:
         return {
             "id": secrets.token_hex(16),
-            "provider": self._provider,
+            "provider": self._provider.name,
             "fingerprint": phone.fingerprint,
             "program": draft.program,
             "purpose": draft.purpose,

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from app.core.accesses import Accesses
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.campaigns import Campaigns
@@ -11,6 +12,8 @@ from app.core.database import Database
 from app.core.deletions import Deletions
 from app.core.delivery import DeliveryLog
 from app.core.dossier import Dossiers
+from app.core.due import Duties
+from app.core.erasure_list import ErasureList
 from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
@@ -68,6 +71,9 @@ class Services:
     renewals: Renewals
     retention: Retention
     deletions: Deletions
+    erasure_list: ErasureList
+    accesses: Accesses
+    duties: Duties
 
     @classmethod
     def build(
@@ -86,6 +92,7 @@ class Services:
         opt_ins = OptIns(database, phones, policy, outbox, clock)
         reviews = ReviewQueue(database, clock)
         deletions = Deletions(database, provider, clock)
+        retention = Retention(database, reviews, policy, clock)
         return cls(
             database=database,
             phones=phones,
@@ -114,6 +121,9 @@ class Services:
             dossiers=Dossiers(database, phones, policy, clock),
             privacy=Privacy(database, phones, provider, scheduled, deletions, clock, sleep),
             renewals=Renewals(database, phones, policy, outbox, clock),
-            retention=Retention(database, reviews, policy, clock),
+            retention=retention,
             deletions=deletions,
+            erasure_list=ErasureList(database, clock),
+            accesses=Accesses(database, clock),
+            duties=Duties(database, retention, policy, clock),
         )

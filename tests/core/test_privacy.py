@@ -1,6 +1,7 @@
 """Erasure: nothing of the person is left, and the number stays silent whoever brings it back."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from sqlalchemy.engine import make_url
 from app.core.consent import Evidence
 from app.core.data_map import TABLES
 from app.core.database import Database
-from app.core.errors import NotFoundError, NotSentError, ProviderError, StorageUnavailableError
+from app.core.errors import (
+    InvalidInputError,
+    NotFoundError,
+    NotSentError,
+    ProviderError,
+    StorageUnavailableError,
+)
 from app.core.gate import Scope
 from app.core.models import (
     ALL_PROGRAMS,
@@ -307,3 +314,68 @@ def test_no_number_stays_with_who_asked(services: Services, database):
         assert connection.execute(sa.select(InboundMessage.id)).all() == []
     assert PERSON[3:] not in str(entry.evidence)
     assert entry.program == ALL_PROGRAMS
+
+
+def test_a_restored_backup_forgets_them_again(services: Services, person, database):
+    """Who was erased after the backup is erased again, from the list."""
+    erased(services)
+    erased(services, OTHER)
+    listed = list(services.erasure_list.lines())
+    with database.write() as connection:  # the backup: one still known, the other not yet
+        known = {"number": PERSON, "erased_at": None}
+        mine = Subscriber.fingerprint == person.fingerprint
+        connection.execute(sa.update(Subscriber).where(mine).values(known))
+
+    done = services.erasure_list.reapply(listed, "command line")
+    assert (done.erased, done.already, done.returned) == (1, 1, 0)
+    assert PERSON.encode() not in stored_bytes(database)
+    assert not any(PERSON in line or PERSON[3:] in line for line in listed)
+
+
+def test_the_list_silences_who_the_backup_never_knew(services: Services, clock, phones):
+    """Somebody seen and erased after the backup stays silent; a return is respected."""
+    stranger, back = phones.parse(PERSON), phones.parse(OTHER)
+    listed = [f"{each.fingerprint.hex()} {clock.now.isoformat()}" for each in (stranger, back)]
+    clock.advance(hours=1)
+    services.inbox.receive(text("START", OTHER, "SMback"))
+
+    done = services.erasure_list.reapply(listed, "command line")
+    assert (done.erased, done.returned) == (1, 1)
+    with pytest.raises(NotSentError):
+        services.outbox.send(draft(PERSON))
+    assert services.outbox.send(draft(OTHER)).to == OTHER
+    with pytest.raises(InvalidInputError, match="line 1"):
+        services.erasure_list.reapply(["+39333"], "command line")
+
+
+def test_what_was_looked_at_can_be_told(services: Services, person, clock):
+    """Of any time: who took whose data, by which door; the number masked, gone once erased."""
+    start = clock.now
+    services.accesses.note("api", "key", "dossier", person.fingerprint)
+    clock.advance(days=1)
+    services.accesses.note("command line", "ada", "suppressions export", people=7)
+    clock.advance(days=1)
+
+    one, two = services.accesses.exposure(start)
+    assert (one.who, one.number, two.people) == ("key", "+39•••••••567", 7)
+    assert [each.what for each in services.accesses.exposure(start + timedelta(hours=1))] == [
+        "suppressions export"
+    ]
+    erased(services)
+    assert next(services.accesses.exposure(start)).number is None
+
+
+def test_the_clocks_of_the_law_are_read(services: Services, person, provider, clock):
+    """What waits is counted with its date; near it and past it, it says so."""
+    provider.undeletable = ProviderError("no", status=500, permanent=False)
+    erased(services)
+    duties = {duty.name: duty for duty in services.duties.all()}
+    copies = duties["copies that the provider must delete"]
+    review = duties["texts held for review"]
+
+    assert copies.count > 0
+    assert copies.by == clock.now + timedelta(days=30)
+    assert (review.count, review.by) == (1, clock.now + timedelta(hours=72))
+    assert not copies.is_near(clock.now)
+    assert review.is_near(clock.now + timedelta(hours=25))
+    assert copies.is_late(clock.now + timedelta(days=30))
