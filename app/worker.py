@@ -7,6 +7,7 @@ Nothing is read from the environment before Celery asks for `app`.
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -36,13 +37,13 @@ def worker() -> Celery:
     settings = Settings.from_env()
     if not settings.broker_url:
         raise SettingsError(["BROKER_URL is missing: a worker takes its work from a broker"])
-    return make_worker(settings)
+    # Each process opens its own when it first needs it; in the parent of them all nobody asks.
+    return make_worker(settings, functools.cache(lambda: Gateway(settings)))
 
 
-def make_worker(settings: Settings) -> Celery:
-    """A worker with its tasks. Each process opens its own gateway when it first needs it."""
+def make_worker(settings: Settings, gateway: Callable[[], Gateway]) -> Celery:
+    """A worker with its tasks, which ask for the gateway of their process."""
     celery = tasks.make_celery(settings.broker_url)
-    gateway = functools.cache(lambda: Gateway(settings))  # in the parent of them all nobody asks
 
     def send_campaign(campaign_id: int) -> None:
         """Work on a campaign for a while, and let another task go on."""
@@ -63,9 +64,9 @@ def make_worker(settings: Settings) -> Celery:
             if done.fault:
                 _log.error("chore failed: %s: %s", done.name, done.fault)
 
-    celery.task(name=tasks.SEND_CAMPAIGN)(send_campaign)
-    celery.task(name=tasks.WAKE_CAMPAIGNS)(wake_campaigns)
-    celery.task(name=tasks.DO_CHORES)(do_chores)
+    celery.task(name=tasks.SEND_CAMPAIGN, shared=False)(send_campaign)
+    celery.task(name=tasks.WAKE_CAMPAIGNS, shared=False)(wake_campaigns)
+    celery.task(name=tasks.DO_CHORES, shared=False)(do_chores)
     celery.conf.beat_schedule = {
         "wake": {"task": tasks.WAKE_CAMPAIGNS, "schedule": _WAKE_EVERY},
         "chores": {"task": tasks.DO_CHORES, "schedule": _CHORES_EVERY},

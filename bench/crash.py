@@ -29,7 +29,7 @@ from sqlalchemy.engine import make_url
 from app.config import Settings
 from app.gateway import Gateway
 
-_LIVES = (6.0, 11.0)  # seconds that a process lives, its start included
+_LIVES = (12.0, 18.0)  # seconds that a process lives, its start included
 _PATIENCE = 15 * 60.0  # seconds for all
 
 

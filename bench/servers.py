@@ -34,9 +34,7 @@ class Server:
 
     def memory(self) -> float:
         """Bytes that the master and its workers hold together; what they share counts once."""
-        return float(
-            sum(each.memory_full_info().pss for each in (self.master, *self._workers()))
-        )
+        return float(sum(each.memory_full_info().pss for each in (self.master, *self._workers())))
 
     def _workers(self) -> list[psutil.Process]:
         """Without the process that does the chores."""

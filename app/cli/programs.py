@@ -20,6 +20,11 @@ _OPTIONS = (
         "--retention-days", type=click.IntRange(1), help="How long a consent lasts, as notified."
     ),
     click.option(
+        "--renewal-days",
+        type=click.IntRange(1),
+        help="So long before its end people are asked to renew a consent.",
+    ),
+    click.option(
         "--double-opt-in/--no-double-opt-in",
         default=None,
         help="Whether a consent counts only after its code came back.",
@@ -136,6 +141,7 @@ def _shown(terms: Terms) -> str:
         "sender": terms.sender or "-",
         "notice": terms.notice_url or "-",
         "retention": f"{terms.retention.days} days",
+        "renewal": f"{terms.renewal.days} days before",
         "double opt-in": "yes" if terms.double_opt_in else "no",
         "YES confirms": "yes" if terms.yes_confirms else "no",
         "join words": ", ".join(terms.join_words) or "-",

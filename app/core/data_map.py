@@ -204,6 +204,19 @@ TABLES: Mapping[str, Table] = {
         ),
         "provider",
     ),
+    "campaign_recipients": Table(
+        (
+            Held("fields", "what fills the text for the person", Aim.SEND, Period.TEXT),
+            Held(
+                "campaign_id position fingerprint status attempt due_at settled_at reason "
+                "error_code message_id segments",
+                f"{_WHO} was on which campaign's list, and what became of it",
+                Aim.PROOF,
+                Period.RECORD,
+                erased=False,
+            ),
+        ),
+    ),
     "link_tokens": Table(
         (Held("token_hash fingerprint", "the person's own page", Aim.SILENCE, Period.RECORD),),
     ),
@@ -253,20 +266,6 @@ TABLES: Mapping[str, Table] = {
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),
-    "campaign_recipients": Table(
-        (
-            Held("fields", "what fills the text's places for the person", Aim.SEND, Period.TEXT),
-            Held(
-                "fingerprint position status attempt due_at settled_at reason error_code "
-                "message_id segments",
-                f"{_WHO} is in a campaign, and what became of it",
-                Aim.PROOF,
-                Period.RECORD,
-                erased=False,
-            ),
-        ),
-        "campaign_id",
-    ),
     "campaigns": Table(
         other="id name program purpose sender body status pause_reason resumes_at rate "
         "max_opt_out_share max_failure_share cost_per_segment plan created_at started_at "
@@ -284,10 +283,9 @@ EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     Subscriber: ("number", "language"),
     InboundMessage: ("body", "reply", "language", "opt_in_request_id"),
     OutboundMessage: ("body", "idempotency_key", "content_digest"),
+    CampaignRecipient: ("fields",),
     Access: ("fingerprint",),
 }
-# As EMPTIED, where a column may not be NULL.
-CLEARED: Mapping[type[Any], Mapping[str, Any]] = {CampaignRecipient: {"fields": {}}}
 # Rows in which the number itself stands, and tables that an erasure only adds to.
 BY_NUMBER = SimulatorMessage
 ADDED_TO = ProviderDeletion

@@ -170,24 +170,33 @@ def _agrees(record: Json, request: Json, entries: Sequence[Json]) -> bool:
 
 def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:
     asked, sent, given = (entries.get(act) for act in (Act.JOIN, Act.CODE_SENT, Act.CONSENT))
-    if asked is None and given is None:
-        yield "it"
+    first, door = asked or given, request["door"]
+    yield from _other_time("the time of the code", request["code_sent_at"], _at(sent))
+    if door == "import" and given is not None:
+        told = given["evidence"]
+        yield from _other_time("the time of asking", request["created_at"], told["requested_at"])
+        yield from _other_time(
+            "the time of confirming", request["confirmed_at"], told["confirmed_at"]
+        )
+    else:
+        yield from _other_time("the time of confirming", request["confirmed_at"], _at(given))
+    if first is None:
+        if door != "renewal":  # that is what we asked; the person has not answered yet
+            yield "that it was asked"
         return
-    first = asked or given or {}
-    text = request["text"] or ""
-    if text_digest(text).hex() != first["evidence"]["text_sha256"]:
+    if text_digest(request["text"] or "").hex() != first["evidence"]["text_sha256"]:
         yield "the text that was shown"
-    if request["door"] != first["door"]:
-        yield "the door"
-    if asked is not None:
-        yield from _other_time("the time of asking", request["created_at"], asked)
-        yield from _other_time("the time of confirming", request["confirmed_at"], given)
-    yield from _other_time("the time of the code", request["code_sent_at"], sent)
-    yield from _other_fields(request, first)
+    if door != "renewal":
+        if asked is not None:
+            yield from _other_time("the time of asking", request["created_at"], asked["at"])
+        yield from ["the door"] if door != first["door"] else _other_fields(request, first)
 
 
-def _other_time(what: str, told: str | None, entry: Json | None) -> Iterator[str]:
-    said = entry["at"] if entry else None
+def _at(entry: Json | None) -> str | None:
+    return entry["at"] if entry else None
+
+
+def _other_time(what: str, told: str | None, said: str | None) -> Iterator[str]:
     if (told and datetime.fromisoformat(told)) != (said and datetime.fromisoformat(said)):
         yield what
 

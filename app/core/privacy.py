@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from app.core import barrier, consent, deletions, subscribers
 from app.core.consent import ERASED, Evidence
-from app.core.data_map import BY_NUMBER, CLEARED, EMPTIED, ROWS_THAT_GO
+from app.core.data_map import BY_NUMBER, EMPTIED, ROWS_THAT_GO
 from app.core.database import Database
 from app.core.deletions import Deletions
 from app.core.errors import InvalidInputError, NotFoundError, ProviderError
@@ -223,9 +223,6 @@ def _empty(connection: Connection, fingerprint: bytes, now: datetime) -> dict[st
         held = sa.or_(*(getattr(table, column).is_not(None) for column in columns))
         empty = sa.update(table).where(table.fingerprint == fingerprint, held)
         erased[table.__tablename__] = connection.execute(empty.values(dict.fromkeys(columns)))
-    for table, values in CLEARED.items():
-        clear = sa.update(table).where(table.fingerprint == fingerprint).values(dict(values))
-        erased[table.__tablename__] = connection.execute(clear)
     subscribers.note_erased(connection, fingerprint, now)
     return {table: result.rowcount for table, result in erased.items()}
 

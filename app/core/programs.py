@@ -134,6 +134,14 @@ def text_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+def digest_kept(connection: Connection, program: str, version: int) -> bytes:
+    """The digest of a text that was shown."""
+    query = sa.select(ConsentText.digest).where(
+        ConsentText.program == program, ConsentText.version == version
+    )
+    return connection.execute(query).scalar_one()
+
+
 def keep_text(connection: Connection, program: str, text: str, at: datetime) -> int:
     """The version of a text that people are shown; a text not seen before gets the next number."""
     if not 0 < len(text.strip()) <= _LONGEST_TEXT:

@@ -116,6 +116,7 @@ class Retention:
         now = self._clock()
         yield from _consent_rules(now)
         yield from _message_rules(now, now - self._policy.retention)
+        yield from _campaign_rules(now, now - self._policy.retention)
         yield from _person_rules(now - self._policy.retention)
         yield from _housekeeping_rules(now, now - self._policy.retention)
 
@@ -156,7 +157,6 @@ def _message_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     yield _delete(
         "messages of the simulator, deleted", SimulatorMessage, SimulatorMessage.id, simulated
     )
-    yield from _campaign_rules(texts, last)
     hold = ReviewHold.inbound_message_id
     old = sa.exists().where(InboundMessage.id == hold, InboundMessage.received_at <= last)
     decided = ReviewHold.decided_at.is_not(None)
@@ -168,21 +168,22 @@ def _message_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     yield _delete("messages sent, deleted", OutboundMessage, OutboundMessage.id, sent)
 
 
-def _campaign_rules(texts: datetime, last: datetime) -> Iterator[Rule]:
-    """By the age of the campaign: a place in one that never ran must not stay for ever."""
-    place = sa.tuple_(CampaignRecipient.campaign_id, CampaignRecipient.position)
-    mine = Campaign.id == CampaignRecipient.campaign_id
-    filled = sa.cast(CampaignRecipient.fields, sa.String) != "{}"
-    old = sa.and_(filled, sa.exists().where(mine, Campaign.created_at <= texts))
+def _campaign_rules(now: datetime, last: datetime) -> Iterator[Rule]:
+    row = sa.tuple_(CampaignRecipient.campaign_id, CampaignRecipient.position)
 
-    def clear(connection: Connection, limit: int) -> int:
-        batch = sa.select(*place.clauses).where(old).limit(limit)
-        query = sa.update(CampaignRecipient).where(place.in_(batch)).values(fields={})
+    def of_campaign(before: datetime) -> sa.ColumnElement[bool]:
+        mine = Campaign.id == CampaignRecipient.campaign_id
+        return sa.exists().where(mine, Campaign.created_at <= before)
+
+    words = sa.and_(of_campaign(now - TEXTS), CampaignRecipient.fields.is_not(None))
+
+    def empty(connection: Connection, limit: int) -> int:
+        batch = sa.select(*row.clauses).where(words).limit(limit)
+        query = sa.update(CampaignRecipient).where(row.in_(batch), words).values(fields=None)
         return connection.execute(query).rowcount
 
-    yield Rule("fields of campaigns, emptied", _count(CampaignRecipient, old), clear)
-    past = sa.exists().where(mine, Campaign.created_at <= last)
-    yield _delete("places in campaigns, deleted", CampaignRecipient, place, past)
+    yield Rule("words for campaigns' recipients, emptied", _count(CampaignRecipient, words), empty)
+    yield _delete("campaigns' recipients, deleted", CampaignRecipient, row, of_campaign(last))
 
 
 def _person_rules(last: datetime) -> Iterator[Rule]:

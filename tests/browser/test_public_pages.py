@@ -145,6 +145,10 @@ def test_every_page_fits_and_can_be_read(visit, gateway: Gateway, scheme: str, w
     look()
     page.click("button.stop")
     look()
+    page.click("a.danger")
+    look()
+    page.click("button.stop")
+    look()
 
 
 def test_the_language_is_chosen_with_one_tap_and_kept(visit):
@@ -181,5 +185,6 @@ def test_the_simulator_leads_to_both_pages(visit):
     page.get_by_role("button", name="own page").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Messages from")
     page.go_back()
-    page.get_by_role("link", name="Form to join").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Get texts from")
+    with page.expect_popup() as form:  # beside the telephone, on which the code arrives
+        page.get_by_role("link", name="Form to join").click()
+    expect(form.value.get_by_role("heading", level=1)).to_contain_text("Get texts from")

@@ -106,6 +106,22 @@ def test_what_the_dossier_tells_is_what_its_ledger_says(exported):
         assert forged(change) != [], number
 
 
+def test_a_renewal_is_proven_as_well(gateway, clock):
+    """Asked to renew, and then renewed by the code: the dossier agrees with its ledger."""
+    handset = Handset(gateway, NUMBER)
+    handset.text(code_in(handset.text("START")))
+    clock.advance(days=715)
+    gateway.services.renewals.ask_all("default")
+    asked = gateway.services.dossiers.export(NUMBER)
+
+    handset.text(code_in(gateway.services.provider.conversation(NUMBER)[-1].body))
+
+    renewed = gateway.services.dossiers.export(NUMBER)
+    assert [each["status"] for each in asked["requests"]] == ["active", "pending"]
+    assert [each["status"] for each in renewed["requests"]] == ["active", "active"]
+    assert dossier.faults_in(asked) == dossier.faults_in(renewed) == []
+
+
 def test_a_number_never_seen_has_an_empty_dossier(gateway):
     """To ask is answered for everybody; nothing is held about a stranger."""
     exported = gateway.services.dossiers.export("+393330000000")

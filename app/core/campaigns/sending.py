@@ -109,12 +109,12 @@ class CampaignSender:
 
     def _wait_for(self, turn: Turn, place: int) -> bool:
         """Wait for the moment that is this recipient's; False where it has passed by."""
-        if not turn.spacing or turn.starts_at is None:
+        if turn.starts_at is None:
             return True
         ahead = turn.starts_at + place * turn.spacing - self._clock()
         if ahead > timedelta():
             self._sleep(ahead.total_seconds())
-        return ahead > -_LATE
+        return not turn.spacing or ahead > -_LATE
 
     def _send(self, campaign: Any, template: Template, recipient: Taken) -> Settled:
         if recipient.number is None or set(template.names) - set(recipient.fields):
@@ -174,7 +174,7 @@ class CampaignSender:
         return Settled(recipient, values | {"reason": reason})
 
     def _settled(self, recipient: Taken, status: RecipientStatus, **more: Any) -> Settled:
-        values = {"status": status, "settled_at": self._clock(), "fields": {}}
+        values = {"status": status, "settled_at": self._clock(), "fields": None}
         columns = {"reason": None, "error_code": None, "message_id": None, "segments": None}
         return Settled(recipient, values | columns | more)
 
