@@ -7,7 +7,7 @@ import click
 
 from app.cli.common import DOOR, leave, moment, open_gateway, open_input, operator, written_whole
 from app.cli.dossiers import subscriber
-from app.core import data_map, notice
+from app.core import notice
 
 
 @subscriber.command("erase")
@@ -33,7 +33,7 @@ def privacy() -> None:
 @privacy.command("map")
 def show_map() -> None:
     """Print what is held of people: where, why, how long; as docs/personal-data.md has it."""
-    click.echo(data_map.as_markdown(), nl=False)
+    click.echo(notice.as_markdown(), nl=False)
 
 
 @privacy.command("notice")

@@ -296,18 +296,3 @@ def named(table: Table) -> set[str]:
     return {column for held in table.held for column in held.columns.split()} | set(
         table.other.split()
     )
-
-
-def as_markdown() -> str:
-    """The map as docs/personal-data.md shows it: a line for each kind of thing."""
-    lines = [
-        "| table | columns | what | aim | period | an erasure |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for name, table in sorted(TABLES.items()):
-        for held in table.held:
-            columns = ", ".join(f"`{column}`" for column in held.columns.split())
-            ending = "ends it" if held.erased else "leaves it"
-            cells = (f"`{name}`", columns, held.what, held.aim, held.period, ending)
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"

@@ -30,3 +30,16 @@ def test_a_chore_that_fails_leaves_the_others_alone(services, outage):
     assert [each.fault is None for each in done] == [False] + [True] * (len(done) - 1)
     outage.begin()
     assert all(each.fault for each in do_all(services, with_reconcile=True))
+
+
+def test_what_is_past_its_period_goes_once_a_day(services, clock):
+    """Retention needs nobody to remember it, and does not read whole tables every minute."""
+    services.inbox.receive(text("Ciao"))
+    clock.advance(days=91)
+    name = "rows past their period, once a day"
+    first, second = (
+        {each.name: each.count for each in do_all(services, with_reconcile=False)} for _ in range(2)
+    )
+    assert first[name] > 0
+    assert second[name] == 0
+    assert services.dossiers.export(PERSON)["messages_received"][0]["body"] is None

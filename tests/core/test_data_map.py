@@ -32,7 +32,7 @@ def test_the_docs_show_the_map():
     """docs/personal-data.md holds the map as it is: `optout privacy map` writes it anew."""
     shown = (Path(app.__file__).parents[1] / "docs" / "personal-data.md").read_text("utf-8")
 
-    assert data_map.as_markdown() in shown
+    assert notice.as_markdown() in shown
 
 
 @pytest.mark.parametrize("language", notice.LANGUAGES)

@@ -17,6 +17,8 @@ from app.core.gate import Scope
 from app.core.models import (
     Act,
     Base,
+    Campaign,
+    CampaignRecipient,
     Consent,
     InboundMessage,
     LedgerEntry,
@@ -209,3 +211,36 @@ def test_the_proof_stays_while_the_consent_does(services: Services, provider, cl
     clock.advance(days=1900)
     services.retention.prune()
     assert all(row.fingerprint is None for row in rows(services, LedgerEntry))
+
+
+def test_a_campaigns_places_go_with_time(services: Services, clock, phones, database):
+    """What fills its texts goes with the texts, and an erasure; the places go with the records."""
+    services.inbox.receive(text("ciao"))
+    person = phones.parse(PERSON).fingerprint
+    campaign = sa.insert(Campaign).values(
+        id=1,
+        name="spring",
+        program="default",
+        purpose="marketing",
+        rate=0.0,
+        body="Ciao {nome}",
+        status="planned",
+        plan={},
+        created_at=clock.now,
+        max_opt_out_share=1.0,
+        max_failure_share=1.0,
+    )
+    place = {"campaign_id": 1, "position": 1, "fingerprint": person, "fields": {"nome": "Ada"}}
+    place |= {"status": "waiting", "attempt": 1, "due_at": clock.now}
+    with database.write() as connection:
+        connection.execute(campaign)
+        connection.execute(sa.insert(CampaignRecipient).values(place))
+
+    clock.advance(days=89)
+    assert "fields of campaigns, emptied" not in services.retention.prune()
+    clock.advance(days=1)
+    assert services.retention.prune()["fields of campaigns, emptied"] == 1
+    assert rows(services, CampaignRecipient)[0].fields == {}
+    clock.advance(days=700)
+    services.retention.prune()
+    assert rows(services, CampaignRecipient) == rows(services, Subscriber) == []

@@ -1,4 +1,4 @@
-"""The notice's paragraphs on purposes and periods, written from the map of personal data.
+"""What is written from the map of personal data: the notice's paragraphs, and the docs' table.
 
 GDPR art. 13(1)(c) and (2)(a): why, and how long. Who, rights and recipients are the owner's to add.
 """
@@ -43,3 +43,18 @@ def pairs() -> list[Held]:
 def words_of(language: str) -> dict[str, Any]:
     text = resources.files(__name__).joinpath(f"{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
+
+
+def as_markdown() -> str:
+    """The map as docs/personal-data.md shows it: a line for each kind of thing."""
+    lines = [
+        "| table | columns | what | aim | period | an erasure |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, table in sorted(TABLES.items()):
+        for held in table.held:
+            columns = ", ".join(f"`{column}`" for column in held.columns.split())
+            ending = "ends it" if held.erased else "leaves it"
+            cells = (f"`{name}`", columns, held.what, held.aim, held.period, ending)
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
