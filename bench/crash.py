@@ -29,7 +29,8 @@ from sqlalchemy.engine import make_url
 from app.config import Settings
 from app.gateway import Gateway
 
-_LIVES = (12.0, 18.0)  # seconds that a process lives, its start included
+# Seconds that a process lives, its start included; a worker starts slower than a command.
+_LIVES, _WORKERS_LIVES = (6.0, 11.0), (12.0, 18.0)
 _PATIENCE = 15 * 60.0  # seconds for all
 
 
@@ -130,7 +131,7 @@ def _kill_again_and_again(options: Any, folder: Path) -> int:
         gateway.services.campaigns.start(1)
         senders = [_sender(options, folder, place) for place in range(2)]
         for kill in range(options.kills):
-            time.sleep(random.uniform(*_LIVES) / 2)
+            time.sleep(random.uniform(*(_WORKERS_LIVES if options.broker else _LIVES)) / 2)
             place = kill % 2
             os.killpg(senders[place].pid, signal.SIGKILL)
             senders[place].wait()

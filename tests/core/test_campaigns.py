@@ -379,6 +379,28 @@ def test_a_late_process_that_knows_more_is_believed(campaigns, provider, make, w
     assert len(provider.sent) == 1
 
 
+def test_a_late_process_that_failed_is_not_believed(campaigns, provider, make, work, clock):
+    """It stood still before it could say that it sent nothing; meanwhile another is sending."""
+    campaign_id = make(1)
+    for _ in range(3):  # as often as the outbox tries by itself
+        provider.will_refuse(20429, permanent=False)
+    turns = campaigns._sender._turns
+    record = turns.record
+
+    def stand_still(*settled):
+        turns.record = record
+        clock.advance(minutes=2)
+        provider.will_accept_then(lambda: (record(*settled), work(campaign_id, 1)))
+        work(campaign_id, 1)
+
+    turns.record = stand_still
+    work(campaign_id, 1)
+    assert counts(campaigns, campaign_id) == {"sent": 1}
+    clock.advance(minutes=10)
+    work(campaign_id)
+    assert len(provider.sent) == 3 + 1
+
+
 def test_quiet_hours_make_a_campaign_wait_and_say_until_when(
     services, campaigns, provider, make, work, clock
 ):

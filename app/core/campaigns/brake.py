@@ -1,6 +1,6 @@
 """The brake: a campaign that drives people away, or mostly fails, stops itself and says why.
 
-Sources: carriers flag a sender at 5 % opt-outs a day and may suspend it at 10 % (docs/law).
+US carriers flag a sender at 5 % opt-outs a day, the default here, and may suspend it at 10 %.
 """
 
 from collections.abc import Sequence

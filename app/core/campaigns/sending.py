@@ -16,6 +16,7 @@ from app.core.campaigns.waiting import next_chance
 from app.core.campaigns.words import RecipientStatus, key_of, requester_of
 from app.core.database import Database
 from app.core.errors import (
+    IdempotencyConflictError,
     InvalidInputError,
     InvalidNumberError,
     NotSentError,
@@ -135,10 +136,8 @@ class CampaignSender:
             return self._refused(campaign, recipient, refusal)
         except ProviderError as error:
             return self._failed(campaign, recipient, error)
-        except InvalidNumberError as error:
-            return self._settled(recipient, RecipientStatus.REFUSED, reason=error.reason)
-        except InvalidInputError:
-            return self._settled(recipient, RecipientStatus.FAILED)
+        except InvalidInputError as error:
+            return self._unfit(recipient, error)
         sent = {"message_id": receipt.id, "segments": receipt.segments}
         return self._settled(recipient, RecipientStatus.SENT, **sent)
 
@@ -151,6 +150,13 @@ class CampaignSender:
         return self._settled(
             recipient, RecipientStatus.REFUSED, reason=refusal.reason, error_code=code
         )
+
+    def _unfit(self, recipient: Taken, error: InvalidInputError) -> Settled:
+        if isinstance(error, IdempotencyConflictError):  # something was sent under this key
+            return Settled(recipient, {"status": RecipientStatus.UNKNOWN, "reason": None})
+        if isinstance(error, InvalidNumberError):
+            return self._settled(recipient, RecipientStatus.REFUSED, reason=error.reason)
+        return self._settled(recipient, RecipientStatus.FAILED)
 
     def _failed(self, campaign: Any, recipient: Taken, error: ProviderError) -> Settled:
         if isinstance(error, ProviderOutcomeUnknownError):

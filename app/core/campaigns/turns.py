@@ -31,10 +31,14 @@ _R = CampaignRecipient
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A recipient and the number, which is None once the person was erased."""
+    """A recipient and the number, which is None once the person was erased.
+
+    `held_until` tells this turn from a later one, of whoever took the recipient up after it.
+    """
 
     position: int
     attempt: int
+    held_until: datetime
     number: str | None
     fields: Mapping[str, str]
 
@@ -155,15 +159,18 @@ def _take_due(connection: Connection, campaign: Any, now: datetime) -> list[Take
         .with_for_update(skip_locked=True, of=_R)
     )
     rows = connection.execute(due).all()
+    held_until = now + TAKEN_FOR
     if rows:
-        values = {"status": RecipientStatus.TAKEN, "due_at": now + TAKEN_FOR}
+        values = {"status": RecipientStatus.TAKEN, "due_at": held_until}
         positions = [row.position for row in rows]
         connection.execute(
             sa.update(_R)
             .where(_R.campaign_id == campaign.id, _R.position.in_(positions))
             .values(values)
         )
-    return [Taken(row.position, row.attempt, row.number, row.fields or {}) for row in rows]
+    return [
+        Taken(row.position, row.attempt, held_until, row.number, row.fields or {}) for row in rows
+    ]
 
 
 def _nobody_due(connection: Connection, campaign: Any, now: datetime) -> Turn:
@@ -208,19 +215,24 @@ def _write(connection: Connection, campaign_id: int, group: Sequence[Settled]) -
         _R.campaign_id == campaign_id,
         _R.position == sa.bindparam("at"),
         _R.attempt == sa.bindparam("tried"),
-        # A process that comes late may learn more than the one that took over: that a message was
-        # sent. But that something is unknown, or was not tried, is said by the holder alone.
+        # Whoever comes late may still know that the message was sent, and is believed. That it was
+        # not sent, not tried or is unknown only the holder may say: another may have sent it since.
         sa.or_(
-            _R.status == RecipientStatus.TAKEN,
+            sa.and_(_R.status == RecipientStatus.TAKEN, _R.due_at == sa.bindparam("held_until")),
             sa.and_(
                 sa.bindparam("is_final", type_=sa.Boolean),
-                sa.or_(_R.status == RecipientStatus.WAITING, _R.status == RecipientStatus.UNKNOWN),
+                sa.or_(
+                    _R.status == RecipientStatus.TAKEN,
+                    _R.status == RecipientStatus.WAITING,
+                    _R.status == RecipientStatus.UNKNOWN,
+                ),
             ),
         ),
     )
     rows = [
         {f"new_{name}": value for name, value in each.values.items()}
         | {"at": each.taken.position, "tried": each.taken.attempt}
+        | {"held_until": each.taken.held_until}
         | {"is_final": each.status not in {*OPEN, RecipientStatus.UNKNOWN}}
         for each in group
     ]
