@@ -11,6 +11,7 @@ from typing import Any
 
 from app.core.models import (
     Access,
+    CampaignRecipient,
     InboundMessage,
     LinkToken,
     OptInRequest,
@@ -203,6 +204,19 @@ TABLES: Mapping[str, Table] = {
         ),
         "provider",
     ),
+    "campaign_recipients": Table(
+        (
+            Held("fields", "what fills the text for the person", Aim.SEND, Period.TEXT),
+            Held(
+                "campaign_id position fingerprint status attempt due_at settled_at reason "
+                "error_code message_id segments",
+                f"{_WHO} was on which campaign's list, and what became of it",
+                Aim.PROOF,
+                Period.RECORD,
+                erased=False,
+            ),
+        ),
+    ),
     "link_tokens": Table(
         (Held("token_hash fingerprint", "the person's own page", Aim.SILENCE, Period.RECORD),),
     ),
@@ -252,6 +266,12 @@ TABLES: Mapping[str, Table] = {
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),
+    "campaigns": Table(
+        other="id name program purpose sender body status pause_reason resumes_at rate "
+        "max_opt_out_share max_failure_share cost_per_segment plan created_at started_at "
+        "finished_at counted_from ledger_from looked_at"
+    ),
+    "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
     "installation": Table(other="id fingerprint_check"),
 }
@@ -263,6 +283,7 @@ EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     Subscriber: ("number", "language"),
     InboundMessage: ("body", "reply", "language", "opt_in_request_id"),
     OutboundMessage: ("body", "idempotency_key", "content_digest"),
+    CampaignRecipient: ("fields",),
     Access: ("fingerprint",),
 }
 # Rows in which the number itself stands, and tables that an erasure only adds to.

@@ -526,7 +526,7 @@ class CampaignRecipient(Base):
     )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
-    fields: Mapped[dict[str, Any]]
+    fields: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     status: Mapped[str] = mapped_column(sa.String(20))
     attempt: Mapped[int]
     due_at: Mapped[datetime]

@@ -21,6 +21,8 @@ from app.core.models import (
     ALL_PROGRAMS,
     Access,
     Act,
+    Campaign,
+    CampaignRecipient,
     Consent,
     DeliveryReport,
     InboundMessage,
@@ -114,6 +116,7 @@ class Retention:
         now = self._clock()
         yield from _consent_rules(now)
         yield from _message_rules(now, now - self._policy.retention)
+        yield from _campaign_rules(now, now - self._policy.retention)
         yield from _person_rules(now - self._policy.retention)
         yield from _housekeeping_rules(now, now - self._policy.retention)
 
@@ -165,11 +168,29 @@ def _message_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     yield _delete("messages sent, deleted", OutboundMessage, OutboundMessage.id, sent)
 
 
+def _campaign_rules(now: datetime, last: datetime) -> Iterator[Rule]:
+    row = sa.tuple_(CampaignRecipient.campaign_id, CampaignRecipient.position)
+
+    def of_campaign(before: datetime) -> sa.ColumnElement[bool]:
+        mine = Campaign.id == CampaignRecipient.campaign_id
+        return sa.exists().where(mine, Campaign.created_at <= before)
+
+    words = sa.and_(of_campaign(now - TEXTS), CampaignRecipient.fields.is_not(None))
+
+    def empty(connection: Connection, limit: int) -> int:
+        batch = sa.select(*row.clauses).where(words).limit(limit)
+        query = sa.update(CampaignRecipient).where(row.in_(batch), words).values(fields=None)
+        return connection.execute(query).rowcount
+
+    yield Rule("words for campaigns' recipients, emptied", _count(CampaignRecipient, words), empty)
+    yield _delete("campaigns' recipients, deleted", CampaignRecipient, row, of_campaign(last))
+
+
 def _person_rules(last: datetime) -> Iterator[Rule]:
     me = Subscriber.fingerprint
     quiet = [Subscriber.first_seen_at <= last] + [
         ~sa.exists().where(table.fingerprint == me)
-        for table in (Consent, OptInRequest, InboundMessage, OutboundMessage)
+        for table in (Consent, OptInRequest, InboundMessage, OutboundMessage, CampaignRecipient)
     ]
     held_back = sa.exists().where(Suppression.fingerprint == me)
     fresh = sa.exists().where(Suppression.fingerprint == me, Suppression.since > last)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.core.campaigns import Campaigns, NewCampaign
 from app.core.campaigns.page import page
-from app.core.campaigns.plan import Listed, forget, listed_from
+from app.core.campaigns.plan import Listed, listed_from
 from app.core.campaigns.turns import TAKEN_FOR, Turns
 from app.core.errors import (
     InvalidInputError,
@@ -27,7 +27,6 @@ from app.core.models import (
     OutboundMessage,
     Program,
     Purpose,
-    Subscriber,
 )
 from app.core.number_tables import NumberTable
 from tests.fakes import FakeProvider
@@ -208,17 +207,10 @@ def test_the_gate_decides_at_the_moment_of_handing_over(services, campaigns, pro
     assert campaigns.show(campaign_id).refused == {"suppressed": 1}
 
 
-def test_an_erased_person_gets_nothing_and_stays_erased(campaigns, provider, make, work, database):
+def test_an_erased_person_gets_nothing_and_stays_erased(services, campaigns, provider, make, work):
     """Neither a list read before the erasure nor one read after it brings the number back."""
     campaign_id = make(2)
-    with database.write() as connection:
-        person = connection.execute(
-            sa.select(Subscriber.fingerprint).where(Subscriber.number == "+393330000001")
-        ).scalar_one()
-        connection.execute(
-            sa.update(Subscriber).where(Subscriber.fingerprint == person).values(number=None)
-        )
-        assert forget(connection, person) == 1
+    services.privacy.erase("+393330000001", "the person", "command line")
     work(campaign_id)
     work(make(2))
     assert reached(provider) == ["+393330000002"] * 2
@@ -404,6 +396,28 @@ def test_quiet_hours_make_a_campaign_wait_and_say_until_when(
     assert campaigns.to_wake() == [campaign_id]
     work(campaign_id)
     assert counts(campaigns, campaign_id) == {"sent": 2}
+
+
+def test_what_was_taken_long_ago_is_not_tried_again(services, campaigns, provider, make, clock):
+    """Retention may have taken the message's key: whoever it was for is unknown, not sent twice."""
+    campaign_id = make(2)
+    Turns(services.database, clock).take(campaign_id)
+    clock.advance(days=100)
+    services.retention.prune()
+    campaigns.start(campaign_id)
+    assert counts(campaigns, campaign_id) == {"unknown": 2}
+
+
+def test_a_campaigns_list_goes_when_its_time_is_over(services, campaigns, make, work, clock):
+    """First each person's words, then the list; the campaign itself stays."""
+    campaign_id = make([Listed(1, "+393330000001", {"nome": "Anna"})], "Ciao {nome}", ["nome"])
+    clock.advance(days=100)
+    services.retention.prune()
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"erased": 1}
+    clock.advance(days=800)
+    services.retention.prune()
+    assert counts(campaigns, campaign_id) == {}
 
 
 # The rate

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from app.core.campaigns.report import Outcome, Report, Standing, standing
 from app.core.campaigns.sending import CampaignSender, Stopped
 from app.core.campaigns.template import Template
 from app.core.campaigns.turns import load, pause
-from app.core.campaigns.words import CampaignStatus
+from app.core.campaigns.words import CampaignStatus, RecipientStatus
 from app.core.database import Database
 from app.core.errors import InvalidInputError, NotNowError, UnknownProgramError
 from app.core.gate import Scope, program_exists
@@ -118,6 +118,7 @@ class Campaigns:
         with self._database.write() as connection:
             campaign = load(connection, campaign_id)
             if campaign.status == CampaignStatus.RUNNING:
+                _give_up_lost(connection, campaign_id, self._clock())
                 return
             if campaign.status == CampaignStatus.PAUSED:
                 raise NotNowError(
@@ -248,12 +249,17 @@ class Campaigns:
             connection.execute(sa.delete(Campaign).where(Campaign.id == campaign_id))
 
     def _run(self, connection: Connection, campaign_id: int, values: dict[str, Any]) -> None:
-        counted = {"counted_from": self._clock(), "looked_at": None}
+        now = self._clock()
+        _give_up_lost(connection, campaign_id, now)
+        counted = {"counted_from": now, "looked_at": None}
         _change(connection, campaign_id, {**_RUNNING, **counted, **values})
 
 
 # Whoever works on a campaign looks after its brake every few seconds.
 _DESERTED_AFTER = timedelta(seconds=20)
+
+# How long a taken recipient's message surely can be recognised by its key.
+_TRACEABLE = timedelta(days=30)
 
 _RUNNING = {"status": CampaignStatus.RUNNING, "pause_reason": None, "resumes_at": None}
 
@@ -261,6 +267,19 @@ _CANNOT_RUN = {
     CampaignStatus.PLANNING: "its list was not read to the end: make the campaign again",
     CampaignStatus.FINISHED: "the campaign is finished: everybody on its list had their turn",
 }
+
+
+def _give_up_lost(connection: Connection, campaign_id: int, now: datetime) -> None:
+    """What a process that died had in its hands long ago is unknown, and not tried again.
+
+    It may have been sent, and its message may have lost its key since (app.core.retention).
+    """
+    lost = sa.update(CampaignRecipient).where(
+        CampaignRecipient.campaign_id == campaign_id,
+        CampaignRecipient.status == RecipientStatus.TAKEN,
+        CampaignRecipient.due_at <= now - _TRACEABLE,
+    )
+    connection.execute(lost.values(status=RecipientStatus.UNKNOWN))
 
 
 def _change(connection: Connection, campaign_id: int, values: dict[str, Any]) -> None:

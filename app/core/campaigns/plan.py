@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import subscribers, wayout
@@ -170,13 +169,3 @@ def batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
     remaining = iter(listed)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-def forget(connection: Connection, fingerprint: bytes) -> int:
-    """Empty what campaigns keep of a person's own words (erasure); how many rows that were."""
-    query = (
-        sa.update(CampaignRecipient)
-        .where(CampaignRecipient.fingerprint == fingerprint)
-        .values(fields={})
-    )
-    return connection.execute(query).rowcount

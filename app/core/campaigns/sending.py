@@ -174,7 +174,7 @@ class CampaignSender:
         return Settled(recipient, values | {"reason": reason})
 
     def _settled(self, recipient: Taken, status: RecipientStatus, **more: Any) -> Settled:
-        values = {"status": status, "settled_at": self._clock(), "fields": {}}
+        values = {"status": status, "settled_at": self._clock(), "fields": None}
         columns = {"reason": None, "error_code": None, "message_id": None, "segments": None}
         return Settled(recipient, values | columns | more)
 

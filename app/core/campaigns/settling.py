@@ -97,7 +97,7 @@ def _values(message: Any, attempt: int, now: datetime) -> Mapping[str, Any] | No
     return {
         "status": status,
         "settled_at": now,
-        "fields": {},
+        "fields": None,
         "reason": message.reason,
         "error_code": None if is_sent else message.error_code,
         "message_id": message.id if is_sent else None,

@@ -163,7 +163,7 @@ def _take_due(connection: Connection, campaign: Any, now: datetime) -> list[Take
             .where(_R.campaign_id == campaign.id, _R.position.in_(positions))
             .values(values)
         )
-    return [Taken(row.position, row.attempt, row.number, row.fields) for row in rows]
+    return [Taken(row.position, row.attempt, row.number, row.fields or {}) for row in rows]
 
 
 def _nobody_due(connection: Connection, campaign: Any, now: datetime) -> Turn:

@@ -225,7 +225,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", RowNumber, nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
