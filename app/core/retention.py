@@ -182,7 +182,7 @@ def _campaign_rules(now: datetime, last: datetime) -> Iterator[Rule]:
         query = sa.update(CampaignRecipient).where(row.in_(batch), words).values(fields=None)
         return connection.execute(query).rowcount
 
-    yield Rule("words for campaigns' recipients, emptied", _count(CampaignRecipient, words), empty)
+    yield Rule("fields of campaigns, emptied", _count(CampaignRecipient, words), empty)
     yield _delete("campaigns' recipients, deleted", CampaignRecipient, row, of_campaign(last))
 
 

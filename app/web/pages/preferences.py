@@ -97,7 +97,9 @@ class _OwnPage:
 
     def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
-        return self.services.dossiers.export_known(fingerprint)
+        dossier = self.services.dossiers.export_known(fingerprint)
+        self.services.accesses.note("web", "the person", "dossier", fingerprint)
+        return dossier
 
     def _stop(self, token: str) -> AnyResponse:
         program = request.form.get("program", "")
