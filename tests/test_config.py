@@ -51,6 +51,7 @@ BAD = [
     ("CODE_MAX_SENDS", "-1"),
     ("REVIEW_HOURS", "1.5"),
     ("RETENTION_DAYS", "private"),
+    ("UNREACHABLE_AFTER", "-1"),
     ("BROKER_URL", "private"),
     ("PORT", "70000"),
     ("WEB_CONCURRENCY", "0"),

@@ -1,6 +1,7 @@
 """`optout …`: each command is short; the work is done in the core."""
 
 from app.cli.api_keys import api_key
+from app.cli.campaigns import campaign
 from app.cli.classify import classify
 from app.cli.common import Commands
 from app.cli.consents import consents
@@ -8,7 +9,9 @@ from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
 from app.cli.ledger import ledger
 from app.cli.messages import chores, messages, reconcile
+from app.cli.privacy import privacy, prune
 from app.cli.programs import program
+from app.cli.renewals import renewals
 from app.cli.review import review
 from app.cli.serving import migrate, serve
 from app.cli.suppressions import suppress, suppressions
@@ -32,13 +35,17 @@ main = Commands(
         suppressions,
         consents,
         filter_file,
+        campaign,
+        messages,
+        reconcile,
         review,
         subscriber,
+        privacy,
+        prune,
+        renewals,
         ledger,
         dossier,
         classify,
-        messages,
-        reconcile,
         chores,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -4,14 +4,14 @@ import json
 
 import click
 
-from app.cli.common import leave, open_gateway, open_input, say, written_whole
+from app.cli.common import DOOR, leave, open_gateway, open_input, operator, say, written_whole
 from app.core.dossier_check import check
 from app.documents import LANGUAGES, render_dossier
 
 
 @click.group()
 def subscriber() -> None:
-    """One person: what is held of them."""
+    """One person: what is held of them, and its erasure."""
 
 
 @subscriber.command()
@@ -29,7 +29,10 @@ def export(
     """
     with open_gateway() as gateway:
         gateway.services.ledger.seal()  # so that as much as possible of it is proven
-        dossier = gateway.services.dossiers.export(" ".join(number))
+        services, spelling = gateway.services, " ".join(number)
+        dossier = services.dossiers.export(spelling)
+        person = services.phones.parse(spelling).fingerprint
+        services.accesses.note(DOOR, operator(), "dossier", person)
         spoken = language or gateway.settings.default_language
     if json_file or not html_file:
         with written_whole(json_file or "-") as out:

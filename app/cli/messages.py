@@ -81,15 +81,14 @@ def reconcile(since: timedelta) -> None:
 
 @click.command()
 @click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Again and again.")
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when the parent process ends.")
-def chores(every: int | None, *, with_parent: bool) -> None:
+@click.option("--parent", type=int, hidden=True, help="End when this parent process has ended.")
+def chores(every: int | None, parent: int | None) -> None:
     """Do what has to be done again and again.
 
     Overdue reviews, scheduled messages of people who opted out, unknown outcomes, old idempotency
     keys, the ledger's seals, and (not with the simulator) the comparison with the provider's log.
     `optout serve` does it once a minute already. Any number may run at once, on any hosts.
     """
-    parent = os.getppid() if with_parent else None
     with open_gateway() as gateway:
         faults = _do_once(gateway)
         while every and _waited(every, parent):

@@ -20,6 +20,11 @@ _OPTIONS = (
         "--retention-days", type=click.IntRange(1), help="How long a consent lasts, as notified."
     ),
     click.option(
+        "--renewal-days",
+        type=click.IntRange(1),
+        help="So long before its end people are asked to renew a consent.",
+    ),
+    click.option(
         "--double-opt-in/--no-double-opt-in",
         default=None,
         help="Whether a consent counts only after its code came back.",
@@ -32,6 +37,12 @@ _OPTIONS = (
     click.option("--join-word", "join_words", multiple=True, help="A text that asks to join."),
     click.option(
         "--stop-word", "stop_words", multiple=True, help="A name for it after STOP: STOP MENU."
+    ),
+    click.option(
+        "--quiet", metavar="20:00-09:00", help="No marketing then, on the recipient's own clock."
+    ),
+    click.option(
+        "--cap", metavar="4/7", help="At most so many messages to a number in so many days."
     ),
     click.option("--text", help="The consent text; a new one follows the old, which is kept."),
     click.option(
@@ -130,10 +141,13 @@ def _shown(terms: Terms) -> str:
         "sender": terms.sender or "-",
         "notice": terms.notice_url or "-",
         "retention": f"{terms.retention.days} days",
+        "renewal": f"{terms.renewal.days} days before",
         "double opt-in": "yes" if terms.double_opt_in else "no",
         "YES confirms": "yes" if terms.yes_confirms else "no",
         "join words": ", ".join(terms.join_words) or "-",
         "stop words": ", ".join(terms.stop_words) or "-",
+        "quiet hours": "-".join(f"{each:%H:%M}" for each in terms.quiet or ()) or "-",
+        "cap": "{} messages in {} days".format(*terms.cap) if terms.cap else "-",
         f"text, no. {terms.text_version}": terms.text,
     }
     return "\n".join(f"{name:<14}  {value}" for name, value in facts.items())

@@ -124,4 +124,6 @@ def export_file(file: str) -> None:
         listed = gateway.services.suppressions
         rows = progress(export_list(listed, out), "numbers", listed.count())
         done = Counter(rows)
+        what, people = "suppressions export", done.total()
+        gateway.services.accesses.note(DOOR, operator(), what, people=people)
     say(f"{done[True]} written, {done[False]} erased and therefore not written.")

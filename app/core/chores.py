@@ -6,9 +6,13 @@ and is done the next time.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from app.core.errors import GatewayError
+from app.core.errors import GatewayError, TooManyRequestsError
+from app.core.limits import Limit
 from app.core.services import Services
+
+_ONCE_A_DAY = Limit("once a day", 1, timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,21 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "reviews overdue": services.reviews.settle_overdue,
         "scheduled messages cancelled": services.scheduled.cancel_unwanted,
         "unknown outcomes settled": lambda: _settle(services),
+        "campaign recipients settled": services.campaigns.settle_all,
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
+        "rows past their period, once a day": lambda: _prune_daily(services),
+        "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }
+
+
+def _prune_daily(services: Services) -> int:
+    try:
+        services.limiter.spend(_ONCE_A_DAY, "prune")  # counted for all hosts together
+    except TooManyRequestsError:
+        return 0
+    return sum(services.retention.prune().values())
 
 
 def _settle(services: Services) -> int:

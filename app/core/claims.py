@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import models, subscribers, wayout
+from app.core import consent, models, subscribers, wayout
+from app.core.consent import Evidence
 from app.core.database import Database, insert
 from app.core.drafts import Draft
 from app.core.errors import IdempotencyConflictError, NotSentError, ProviderError, Reason
@@ -22,6 +23,7 @@ from app.core.gate import Refusal, Scope, refusals
 from app.core.models import DeliveryStatus, Purpose
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.provider import Carrier
 from app.core.segments import count_segments
 
 _Row = models.OutboundMessage
@@ -51,7 +53,12 @@ class Claims:
     """Makes claims, for messages that `provider` will carry."""
 
     def __init__(
-        self, database: Database, provider: str, phones: PhoneReader, policy: Policy, clock: Clock
+        self,
+        database: Database,
+        provider: Carrier,
+        phones: PhoneReader,
+        policy: Policy,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
@@ -71,7 +78,7 @@ class Claims:
             if refusal and refusal.reason is Reason.UNKNOWN_PROGRAM:
                 raise NotSentError(refusal.reason)  # a caller's slip: nothing to keep of the number
             body = draft.body or ""
-            is_ours = draft.purpose is Purpose.MARKETING and not _is_template(draft)
+            is_ours = draft.purpose is not Purpose.SERVICE and not _is_template(draft)
             if refusal is None and is_ours:
                 body = self._with_way_out(connection, draft, phone)
             row = self._row(draft, phone, body, now)
@@ -80,6 +87,9 @@ class Claims:
             added = connection.execute(_CLAIM, row).first()
             if added is None:
                 return Claimed(self._first_with_same_key(connection, row), now, first=True)
+            if refusal is None and draft.purpose is Purpose.RENEWAL:
+                said = Evidence(draft.requester, added.body, {"message": added.id})
+                consent.note_renewal(connection, phone.fingerprint, draft.program, said, now)
         return Claimed(added, now, body, detail=refusal.detail if refusal else None)
 
     def renew(self, claimed: Claimed, draft: Draft, phone: Phone) -> Claimed:
@@ -137,7 +147,7 @@ class Claims:
     def _row(self, draft: Draft, phone: Phone, body: str, now: datetime) -> dict[str, Any]:
         return {
             "id": secrets.token_hex(16),
-            "provider": self._provider,
+            "provider": self._provider.name,
             "fingerprint": phone.fingerprint,
             "program": draft.program,
             "purpose": draft.purpose,

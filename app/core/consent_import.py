@@ -9,41 +9,34 @@ proven ones alone imports with `only_confirmed`.
 An import never lifts: neither a suppression, nor an opt-out that came after the consent was given.
 """
 
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, subscribers
-from app.core.consent import Evidence, Given
+from app.core import subscribers
 from app.core.consent_tables import ConsentTable, ForeignConsent
 from app.core.csv_files import Row
 from app.core.database import Database
 from app.core.errors import InvalidInputError, NotFoundError
+from app.core.foreign_consents import ForeignConsents
 from app.core.imports import Fault
 from app.core.models import (
     ALL_PROGRAMS,
     Act,
     Consent,
     LedgerEntry,
-    OptInRequest,
-    RequestStatus,
     Suppression,
 )
-from app.core.optin import Join
-from app.core.phone import mask_numbers
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, keep_text, terms_of, text_digest
+from app.core.programs import Terms, terms_of
 
 BATCH = 200  # rows in one transaction: a webhook that waits for its lock does not notice
-DOOR = "import"
 
 
 class Fate(StrEnum):
@@ -131,11 +124,17 @@ class ConsentImport:
             return fates
         with self._database.write() as connection:
             subscribers.lock_all(connection, [row.phone for row in wanted], self._clock())
-            decided = self._fates(connection, wanted, write=True)
-            return [next(decided) if fate in IMPORTED else fate for fate in fates]
+            writer = ForeignConsents(connection, self._options.details, self._clock())
+            decided = self._fates(connection, wanted, writer)
+            settled = [next(decided) if fate in IMPORTED else fate for fate in fates]
+            writer.finish()
+            return settled
 
     def _fates(
-        self, connection: Connection, rows: Sequence[ForeignConsent], *, write: bool = False
+        self,
+        connection: Connection,
+        rows: Sequence[ForeignConsent],
+        writer: ForeignConsents | None = None,
     ) -> Iterator[Fate]:
         standing = standing_of(connection, [row.phone.fingerprint for row in rows])
         programs: dict[str, Terms | None] = {}
@@ -146,8 +145,8 @@ class ConsentImport:
             fate = _fate(row, terms, standing, self._clock(), self._options)
             if fate in IMPORTED and terms is not None:
                 standing.given[row.phone.fingerprint, terms.slug] = row.confirmed_at or row.given_at
-                if write:
-                    _write(connection, row, terms, self._options.details, self._clock())
+                if writer is not None:
+                    writer.add(row, terms)
             yield fate
 
 
@@ -217,77 +216,6 @@ def _hindered(
         return Fate.OPTED_OUT
     there = standing.given.get((fingerprint, program))
     return Fate.ALREADY if there is not None and there >= given_at else None
-
-
-def _write(
-    connection: Connection,
-    row: ForeignConsent,
-    terms: Terms,
-    details: dict[str, str],
-    now: datetime,
-) -> None:
-    """The request as it was made elsewhere, the consent, and the entry that explains both."""
-    request_id = secrets.token_hex(16)
-    version = keep_text(connection, terms.slug, row.text, now)
-    given_at = row.confirmed_at or row.given_at
-    request = _request(row, terms, request_id, version)
-    connection.execute(sa.insert(OptInRequest).values(request))
-    evidence = Evidence(
-        DOOR,
-        _join(row).filled_in,
-        {
-            **details,
-            "line": row.line,
-            "request": request_id,
-            "text_version": version,
-            "text_sha256": text_digest(row.text).hex(),
-            "requested_at": row.given_at.isoformat(),
-            "confirmed_at": row.confirmed_at.isoformat() if row.confirmed_at else None,
-            "double_opt_in": row.confirmed_at is not None,
-            "proof": mask_numbers(row.proof) if row.proof else None,
-        },
-    )
-    given = Given(
-        terms.slug,
-        request_id,
-        version,
-        given_at + terms.retention,
-        row.channel,
-        row.email,
-        given_at,
-    )
-    consent.give(connection, row.phone.fingerprint, given, evidence, now)
-
-
-def _request(row: ForeignConsent, terms: Terms, request_id: str, version: int) -> dict[str, Any]:
-    return {
-        "id": request_id,
-        "fingerprint": row.phone.fingerprint,
-        "program": terms.slug,
-        "status": RequestStatus.ACTIVE,
-        "door": DOOR,
-        "source": row.source,
-        "text_version": version,
-        "language": row.language or terms.language,
-        "channel": row.channel,
-        "email": row.email,
-        "address": row.address,
-        "code_expires_at": row.given_at,
-        "created_at": row.given_at,
-        "confirmed_at": row.confirmed_at,
-    }
-
-
-def _join(row: ForeignConsent) -> Join:
-    return Join(
-        to=row.phone.e164,
-        program=row.program,
-        door=DOOR,
-        source=row.source,
-        channel=row.channel,
-        email=row.email,
-        address=row.address,
-    )
 
 
 def _terms(connection: Connection, program: str, policy: Policy) -> Terms | None:

@@ -103,6 +103,10 @@ class NotAllowedHereError(GatewayError):
     """What was asked is not open to this number or caller."""
 
 
+class NotNowError(GatewayError):
+    """What was asked can't be done as things stand; the text says what to do first."""
+
+
 class CodeRefusedError(InvalidInputError):
     """A confirmation code that does not confirm; `reason` says why."""
 

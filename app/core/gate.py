@@ -67,24 +67,32 @@ def refusals(
 ) -> dict[bytes, Refusal]:
     """The refusal for each number that may not get a message of this scope now, by fingerprint.
 
-    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
+    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent; a
+    renewal always does, and once for each consent.
     `arrives_at`: when the message reaches the person, where that is later. Inside a transaction
     that holds a subscriber's lock the answer stays true until it commits.
     """
     people = [phone.fingerprint for phone in phones]
-    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
-    query = _FACTS_WITH_CONSENT if needs_consent else _FACTS
+    query = _query_for(scope.purpose, policy)
     facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
     program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
     if program is None:
         return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
-    standing = _standing(people if needs_consent else (), facts, scope, at)
+    standing = _standing(people if query is not _FACTS else (), facts, scope, at)
     refused = {person: Refusal(reason) for person, reason in standing.items()}
-    if program == _TIMED and scope.purpose is Purpose.MARKETING:
+    if program == _TIMED and scope.purpose is not Purpose.SERVICE:
         others = [phone for phone in phones if phone.fingerprint not in refused]
         timing = not_now(connection, others, scope.program, arrives_at or at)
         refused |= {each: Refusal(Reason.QUIET_HOURS, why) for each, why in timing.items()}
     return refused
+
+
+def _query_for(purpose: Purpose, policy: Policy) -> sa.CompoundSelect[Any]:
+    """To ask for a consent is marketing itself: no installation may assume the one it needs."""
+    if purpose is Purpose.RENEWAL:
+        return _FACTS_FOR_RENEWAL
+    needs_consent = policy.consent_required and purpose is Purpose.MARKETING
+    return _FACTS_WITH_CONSENT if needs_consent else _FACTS
 
 
 def _standing(
@@ -104,7 +112,7 @@ def _standing(
             case "held" if fact.until <= at:
                 # Nobody decided in time: an opt-out, whether or not a chore has said so yet.
                 stopped[person] = Reason.SUPPRESSED
-            case "held" if scope.purpose is Purpose.MARKETING:
+            case "held" if scope.purpose is not Purpose.SERVICE:
                 stopped.setdefault(person, Reason.UNDER_REVIEW)
             case "pending" if standing[person] is Reason.NO_CONSENT:
                 standing[person] = Reason.UNCONFIRMED
@@ -141,6 +149,13 @@ _FACTS = sa.union_all(
     _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
     _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
 )
+_agreed = _part(
+    Consent,
+    Consent.channel,
+    Consent.expires_at,
+    Consent.program == _program,
+    Consent.withdrawn_at.is_(None),
+)
 _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
     *_FACTS.selects,
     _part(
@@ -150,13 +165,11 @@ _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
         OptInRequest.program == _program,
         OptInRequest.status == RequestStatus.PENDING,
     ),
-    _part(
-        Consent,
-        Consent.channel,
-        Consent.expires_at,
-        Consent.program == _program,
-        Consent.withdrawn_at.is_(None),
-    ),
+    _agreed,
+)
+# A consent that was asked for again counts no more for a second asking.
+_FACTS_FOR_RENEWAL: sa.CompoundSelect[Any] = sa.union_all(
+    *_FACTS.selects, _agreed.where(Consent.renewal_asked_at.is_(None))
 )
 
 

@@ -3,11 +3,11 @@
 The only source of what a webhook says to a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.core import barrier, models, optin, review, subscribers
@@ -43,12 +43,16 @@ class _OnItsWay:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done with a text. `repeated`: it had been done before, nothing changed now."""
+    """What was done with a text.
+
+    `repeated`: it had been done before, nothing changed now. `erased`: the person was.
+    """
 
     reply: str | None
     silence: Silence | None
     meaning: Meaning
     repeated: bool = False
+    erased: bool = False
 
 
 class Inbox:
@@ -87,6 +91,8 @@ class Inbox:
             # A copy of this text under another sender was stored at this very moment, or the
             # connection had broken unnoticed. Once more is safe: what was done is not done again.
             outcome, on_its_way = self._settle(phone, message, meaning)
+        if outcome.erased:
+            self._database.scrub()
         late = barrier.wait_for(self._database, on_its_way.claimed, self._sleep)
         if late and not outcome.repeated:
             details = {"provider_message_id": message.provider_message_id}
@@ -104,8 +110,8 @@ class Inbox:
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
             known = known_of(connection, phone, message.provider, message.provider_message_id, now)
-            if known.first is not None:
-                outcome = _first_outcome(known.first, self._phones)
+            if known.repeated:
+                outcome = _first_outcome(connection, message, self._phones)
             else:
                 meaning = understood(connection, self._policy, message, meaning)
                 outcome = self._act(
@@ -138,6 +144,7 @@ class Inbox:
             review.hold(
                 turn.connection, turn.phone.fingerprint, stored, turn.evidence, turn.now, period
             )
+        outcome = replace(outcome, erased=said is not None and said.reply is Reply.ERASED)
         if outcome.silence is Silence.ANSWERED_APART:
             return replace(outcome, reply=None)
         code = optin.code_of(self._phones, said.request_id) if said and said.request_id else None
@@ -176,14 +183,18 @@ def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
     return meaning
 
 
-def _first_outcome(first: Mapping[str, Any], phones: PhoneReader) -> Outcome:
-    meaning = Meaning(
-        Intent(first["meaning"]), first["rule"], first["tables_version"], first["said_in"]
+def _first_outcome(connection: Connection, message: InboundMessage, phones: PhoneReader) -> Outcome:
+    """What the first copy of this text was answered."""
+    query = sa.select(_Row).where(
+        _Row.provider == message.provider,
+        _Row.provider_message_id == message.provider_message_id,
     )
-    silence = Silence(first["silence"]) if first["silence"] else None
-    request_id = first["opt_in_request_id"]
+    first = connection.execute(query).one()
+    meaning = Meaning(Intent(first.meaning), first.rule, first.tables_version, first.language)
+    silence = Silence(first.silence) if first.silence else None
+    request_id = first.opt_in_request_id
     code = optin.code_of(phones, request_id) if request_id else None
-    reply = None if silence is Silence.ANSWERED_APART else first["reply"]
+    reply = None if silence is Silence.ANSWERED_APART else first.reply
     return _with_code(Outcome(reply, silence, meaning, repeated=True), code)
 
 
@@ -207,7 +218,8 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "provider_message_id": message.provider_message_id,
         "fingerprint": turn.phone.fingerprint,
         "recipient": message.recipient,
-        "body": message.body,
+        # The text that erases is not kept itself.
+        "body": None if said and said.reply is Reply.ERASED else message.body,
         "received_at": turn.said_at,
         "meaning": meaning.intent,
         "rule": meaning.rule,

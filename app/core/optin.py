@@ -44,7 +44,7 @@ from app.core.models import (
 from app.core.outbound import Draft, Outbox
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, keep_text, terms_of, text_digest
+from app.core.programs import Terms, digest_kept, keep_text, terms_of, text_digest
 from app.core.replies import CODE_PLACE, Reply, render
 from app.core.wayout import can_be_answered
 
@@ -401,6 +401,7 @@ def _activate(
             **(details or {}),
             "request": request.id,
             "text_version": request.text_version,
+            "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
             "confirmed_by": message_id,
             "double_opt_in": terms.double_opt_in,
         },

@@ -57,7 +57,7 @@ class Outbox:
         self._clock = clock
         self._sleep = sleep
         self._scheduled = scheduled
-        self._claims = Claims(database, provider.name, phones, policy, clock)
+        self._claims = Claims(database, provider, phones, policy, clock)
         self._outcomes = Outcomes(database, clock, sleep)
 
     def through(self, carrier: Carrier) -> Self:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.core import barrier, consent, delivery, subscribers
+from app.core import barrier, consent, deletions, delivery, subscribers
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.errors import (
@@ -33,7 +33,11 @@ KEYS_KEPT = timedelta(days=7)
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
 
-_UPDATE = sa.update(OutboundMessage).where(OutboundMessage.id == sa.bindparam("message"))
+_UPDATE = (
+    sa.update(OutboundMessage)
+    .where(OutboundMessage.id == sa.bindparam("message"))
+    .returning(OutboundMessage.body)
+)
 
 _T = TypeVar("_T")
 
@@ -55,7 +59,9 @@ class Outcomes:
         def write(connection: Connection, now: datetime) -> DeliveryStatus:
             provider_id = accepted.provider_message_id
             values = {"status": accepted.status, "provider_message_id": provider_id}
-            _update(connection, claimed, now, values)
+            if _update(connection, claimed, now, values) is None:
+                # The person was erased while the provider had it: its copy must go too.
+                deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
             latest = delivery.apply_early_reports(connection, claimed.provider, provider_id, now)
             return latest or accepted.status
 
@@ -168,5 +174,9 @@ def _suppress(
     consent.suppress(connection, claimed.fingerprint, ALL_PROGRAMS, reason, evidence, now)
 
 
-def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> None:
-    connection.execute(_UPDATE, {"message": claimed.id, "updated_at": now, **values})
+def _update(
+    connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]
+) -> str | None:
+    """Write it down; the text that the row holds, None where the person was erased meanwhile."""
+    row = {"message": claimed.id, "updated_at": now, **values}
+    return connection.execute(_UPDATE, row).scalar()

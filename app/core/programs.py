@@ -25,9 +25,10 @@ _LONGEST_TEXT = 2000
 class Terms:
     """A program as it holds now: its own choices, and the installation's where it has none.
 
-    `text` is what people are shown and agree to, `text_version` its number. `join_words` and
-    `stop_words` are normalised. `quiet`: from when until when no marketing goes out, on the
-    recipient's clock; `cap`: at most so many messages to a number in so many days.
+    `text` is what people are shown and agree to, `text_version` its number. `renewal`: so long
+    before its end a consent may be asked for again. `join_words` and `stop_words` are normalised.
+    `quiet`: from when until when no marketing goes out, on the recipient's clock; `cap`: at most
+    so many messages to a number in so many days.
     """
 
     slug: str
@@ -37,6 +38,7 @@ class Terms:
     sender: str | None
     notice_url: str | None
     retention: timedelta
+    renewal: timedelta
     double_opt_in: bool
     yes_confirms: bool
     join_words: tuple[str, ...]
@@ -132,6 +134,14 @@ def text_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+def digest_kept(connection: Connection, program: str, version: int) -> bytes:
+    """The digest of a text that was shown."""
+    query = sa.select(ConsentText.digest).where(
+        ConsentText.program == program, ConsentText.version == version
+    )
+    return connection.execute(query).scalar_one()
+
+
 def keep_text(connection: Connection, program: str, text: str, at: datetime) -> int:
     """The version of a text that people are shown; a text not seen before gets the next number."""
     if not 0 < len(text.strip()) <= _LONGEST_TEXT:
@@ -193,6 +203,7 @@ def _terms(row: Any, policy: Policy) -> Terms:
         sender=row.sender or policy.sender,
         notice_url=row.notice_url,
         retention=policy.retention if days is None else timedelta(days=days),
+        renewal=policy.renewal if row.renewal_days is None else timedelta(days=row.renewal_days),
         double_opt_in=policy.double_opt_in if double is None else double,
         yes_confirms=row.yes_confirms,
         join_words=tuple(row.join_words.splitlines()),
@@ -216,6 +227,7 @@ _COLUMNS = frozenset(
         "sender",
         "notice_url",
         "retention_days",
+        "renewal_days",
         "double_opt_in",
         "yes_confirms",
         "join_words",
@@ -226,6 +238,16 @@ _COLUMNS = frozenset(
 )
 
 
+_MOST_DAYS = {"retention_days": 3650, "renewal_days": 365}
+
+
+def _check_days(values: Mapping[str, Any]) -> None:
+    for key, most in _MOST_DAYS.items():
+        days = values.get(key)
+        if days is not None and not 1 <= days <= most:
+            raise InvalidInputError(f"{key} must be between 1 and {most}")
+
+
 def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(choices)
     if unknown := set(values) - _COLUMNS:
@@ -234,9 +256,7 @@ def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInputError("yes_confirms must be true or false")
     if values.get("language") not in {None, *LANGUAGES}:
         raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
-    days = values.get("retention_days")
-    if days is not None and not 1 <= days <= 3650:  # noqa: PLR2004 - ten years
-        raise InvalidInputError("retention_days must be between 1 and 3650")
+    _check_days(values)
     url = values.get("notice_url")
     if url is not None and not str(url).startswith(("https://", "http://")):
         raise InvalidInputError("notice_url must be a web address")

@@ -111,7 +111,7 @@ class Carrier(Protocol):
 
 
 class Provider(Carrier, Protocol):
-    """Carries messages, and shows what it has carried."""
+    """Carries messages, shows what it has carried, and deletes it."""
 
     def fetch(self, provider_message_id: str) -> Mapping[str, Any]:
         """The provider's description of one message. Raises ProviderError (status 404: none)."""
@@ -119,6 +119,13 @@ class Provider(Carrier, Protocol):
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         """A page of the provider's log, filtered by the provider's own parameters."""
+        ...
+
+    def delete(self, provider_message_id: str) -> None:
+        """Delete the provider's copy of a message.
+
+        Raises ProviderError (status 404: none) where it is not gone yet.
+        """
         ...
 
     def log(

@@ -97,7 +97,11 @@ class Reconciler:
             return connection.execute(query).scalar()
 
     def _missed(self, start: datetime, end: datetime, done: Reconciled) -> list[LoggedMessage]:
-        texts = (each for each in self._provider.log(start, end) if each.is_inbound)
+        texts = (
+            each
+            for each in self._provider.log(start, end)
+            if each.is_inbound and start < each.at <= end
+        )
         missed = []
         for batch in _batches(texts):
             done.texts += len(batch)

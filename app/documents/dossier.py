@@ -15,6 +15,9 @@ Json = Mapping[str, Any]
 
 LANGUAGES = ("it", "en")
 
+# The parts that stand in the document as they are: of little use to a reader, but the person's.
+_OTHERS = ("subscriber", "reviews", "links", "campaigns", "accesses")
+
 
 def render_dossier(dossier: Json, language: str) -> str:
     """The document in one of LANGUAGES, in English where the language is another.
@@ -29,6 +32,7 @@ def render_dossier(dossier: Json, language: str) -> str:
         dossier=dossier,
         consents=list(_consents(dossier)),
         reports=_reports(dossier),
+        others={part: dossier[part] for part in _OTHERS},
         seals=_telling_seals(dossier),
         checked=check(dossier),
         when=lambda text: _when(text, words["date"]),

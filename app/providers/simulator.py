@@ -122,6 +122,12 @@ class SimulatorProvider:
             "next_page_uri": address(page + 1) if len(rows) > size else None,
         }
 
+    def delete(self, provider_message_id: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                sa.delete(SimulatorMessage).where(SimulatorMessage.sid == provider_message_id)
+            )
+
     def keep_inbound(self, message: InboundMessage) -> None:
         """What a handset texted to the gateway, in the network's log; once."""
         self._log(

@@ -85,8 +85,9 @@ _chores: list[subprocess.Popen[bytes]] = []
 def _start_chores() -> None:
     """In a process of its own: a fork of this one, or a thread, would share what must not be."""
     command = [sys.executable, "-m", "app.cli", "chores", f"--every={_CHORES_EVERY}"]
+    command.append(f"--parent={os.getpid()}")
     environment = {name: each for name, each in os.environ.items() if "PROMETHEUS" not in name}
-    _chores.append(subprocess.Popen([*command, "--with-parent"], env=environment))  # noqa: S603
+    _chores.append(subprocess.Popen(command, env=environment))  # noqa: S603
 
 
 def _end_chores() -> None:

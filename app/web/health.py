@@ -34,7 +34,8 @@ def blueprint(services: Services) -> Blueprint:
 
     @health.get("/metrics")
     def show_metrics() -> Response:
-        return Response(metrics.exposition(_age(services)), content_type=CONTENT_TYPE_LATEST)
+        shown = metrics.exposition(_age(services), _duties(services))
+        return Response(shown, content_type=CONTENT_TYPE_LATEST)
 
     return health
 
@@ -43,6 +44,16 @@ def _note_on_lost_texts(watermark: datetime | None) -> str:
     if watermark is None:
         return "texts received: never compared with the provider's log (`optout reconcile`)"
     return f"texts received: complete until {watermark:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _duties(services: Services) -> list[tuple[str, int, float]]:
+    """Name, number, and seconds until the first is late; only those that are open."""
+    try:
+        duties = services.duties.quick()
+    except StorageUnavailableError:
+        return []
+    now = services.clock()
+    return [(duty.name, duty.count, (duty.by - now).total_seconds()) for duty in duties if duty.by]
 
 
 def _age(services: Services) -> float | None:

@@ -1,6 +1,7 @@
 """What /metrics shows, summed over the worker processes by the Prometheus client."""
 
 import os
+from collections.abc import Sequence
 
 from prometheus_client import (
     REGISTRY,
@@ -39,9 +40,20 @@ def count_send(result: str) -> None:
     _SENDS.labels(result).inc()
 
 
-def exposition(watermark_age: float | None = None) -> bytes:
-    """The text format. `watermark_age`: seconds, as the database tells it at this moment."""
+def exposition(
+    watermark_age: float | None = None, duties: Sequence[tuple[str, int, float]] = ()
+) -> bytes:
+    """The text format. `watermark_age`: seconds, as the database tells it at this moment.
+
+    `duties`: what the law puts a date on, how many are open, in how many seconds the first is late.
+    """
     told = CollectorRegistry()
+    if duties:
+        count = Gauge("optout_due", "Duties with a date, open", ["duty"], registry=told)
+        left = Gauge("optout_due_seconds", "Until the first is late", ["duty"], registry=told)
+        for duty, number, seconds in duties:
+            count.labels(duty).set(number)
+            left.labels(duty).set(seconds)
     if watermark_age is not None:
         name = "optout_watermark_age_seconds"
         Gauge(name, "Since when texts may be missing", registry=told).set(watermark_age)

@@ -14,9 +14,10 @@ from app.core.errors import (
     NotSentError,
     TooManyRequestsError,
 )
-from app.core.models import ALL_PROGRAMS, Act, Channel, LedgerEntry
+from app.core.models import ALL_PROGRAMS, Act, Channel, DeliveryStatus, LedgerEntry
 from app.core.optin import Join
 from app.core.preferences import State, Visit
+from app.core.provider import Acceptance
 from app.core.services import Services
 from tests.fakes import LONG, START
 from tests.making import PERSON, SENDER, draft, held, text
@@ -59,6 +60,18 @@ def test_a_message_that_does_not_end_is_written_down(services, provider, databas
         hang.release()
         sending.result(LONG)
     assert acts(database).count(Act.LATE_MESSAGE) == 1
+
+
+def test_a_scheduled_message_is_cancelled(services, provider, token):
+    """What waits at the provider for its time is cancelled there before the page answers."""
+    provider.script.append(lambda: Acceptance("SM-later", DeliveryStatus.SCHEDULED, {}))
+    services.outbox.send(draft())
+    canceled: list[str] = []
+    provider.cancel = canceled.append
+
+    services.preferences.stop(token, ALL_PROGRAMS, VISIT)
+
+    assert canceled == ["SM-later"]
 
 
 def test_two_presses_at_once_are_one(services, database, token):

@@ -8,6 +8,8 @@ from app.core.errors import InvalidInputError, ProviderError, ProviderOutcomeUnk
 from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
+from app.web.api.campaigns import CampaignRequests, StartCampaign
+from app.web.api.erasures import ErasureRequests
 from app.web.api.messages import Messages
 from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
@@ -21,7 +23,7 @@ from app.web.logs import log
 PREFIX = "/api/v1"
 
 
-def routes(services: Services) -> list[Route]:
+def routes(services: Services, start_campaign: StartCampaign | None = None) -> list[Route]:
     """All there is, in the order in which it is described."""
     resources = (
         Messages(services),
@@ -29,6 +31,8 @@ def routes(services: Services) -> list[Route]:
         SuppressionRequests(services),
         ReviewRequests(services),
         ProgramRequests(services),
+        ErasureRequests(services),
+        CampaignRequests(services, start_campaign),
     )
     return [route for resource in resources for route in resource.routes()]
 
