@@ -45,6 +45,10 @@ language-report: $(VENV)/.installed-dev ## Say how well texts are understood, by
 bench: $(VENV)/.installed-dev ## Measure speed, each figure against its limit
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: barrier
+barrier: $(VENV)/.installed-dev ## Show that nothing leaves after a STOP (ARGS=--naive: senders that only check)
+	@$(BIN)/python -m bench.barrier $(ARGS)
+
 .PHONY: lock
 lock: $(BIN)/python ## Pin the dependencies anew (ARGS=--upgrade for newer ones)
 	@$(PIP) install --quiet $(LOCKER)

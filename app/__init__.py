@@ -1,10 +1,12 @@
 """An SMS opt-out gateway. Importing does nothing; here the parts meet."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 
-from app import web
+from app import tasks, web
 from app.config import Settings
 from app.core.policy import utc_now
 from app.core.provider import Provider, SimulatedNetwork, WebhookDoor
@@ -51,7 +53,8 @@ def create_app(settings: Settings | None = None, provider: Provider | None = Non
     gateway = Gateway(settings or Settings.from_env(), provider)
     doors = [_twilio_door(gateway.settings)]
     network = _simulated_network(gateway)
-    application = web.create_app(gateway.settings, gateway.services, doors, network)
+    starter = _campaign_starter(gateway.settings)
+    application = web.create_app(gateway.settings, gateway.services, doors, network, starter)
     application.extensions["gateway"] = gateway  # for whoever must close it: tests do
     return application
 
@@ -62,6 +65,13 @@ def _twilio_door(settings: Settings) -> WebhookDoor:
         settings.public_url,
         provider_replies=settings.opt_out_replies == "provider",
     )
+
+
+def _campaign_starter(settings: Settings) -> Callable[[int], None] | None:
+    """How the web side hands a campaign to the workers, where a broker connects them."""
+    if not settings.broker_url:
+        return None
+    return functools.partial(tasks.start_campaign, tasks.make_celery(settings.broker_url))
 
 
 def _simulated_network(gateway: Gateway) -> SimulatedNetwork | None:

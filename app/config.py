@@ -161,7 +161,7 @@ class Settings(BaseModel):
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)
     ] = "it"
-    consent: Literal["required", "assumed"] = "assumed"
+    consent: Literal["required", "assumed"] = "required"
     double_opt_in: bool = True
     code_ttl_seconds: int = Field(default=600, ge=1)
     code_max_attempts: int = Field(default=5, ge=1)
@@ -169,6 +169,7 @@ class Settings(BaseModel):
     review_hours: int = Field(default=72, ge=1)
     words_file: Annotated[str, AfterValidator(_own_words)] | None = None
     retention_days: int = Field(default=730, ge=1)
+    unreachable_after: int = Field(default=3, ge=0)
     broker_url: Annotated[str, AfterValidator(_broker)] = Field(default="", repr=False)
     port: int = Field(default=8000, ge=1, le=65535)
     web_concurrency: int = Field(default=2, ge=1)

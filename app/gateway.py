@@ -120,6 +120,7 @@ def build_services(
         code_sends=settings.code_max_sends,
         opt_in_regions=frozenset({settings.default_region}),
         review_period=timedelta(hours=settings.review_hours),
+        unreachable_after=settings.unreachable_after,
         own_words=settings.own_words(),
     )
     provider = provider or _provider(settings, database, clock)
@@ -134,6 +135,7 @@ def _provider(settings: Settings, database: Database, clock: Clock) -> Provider:
         settings.twilio_auth_token,
         settings.twilio_api_base_url,
         _status_callback(settings),
+        provider_replies=settings.opt_out_replies == "provider",
     )
 
 

@@ -5,6 +5,7 @@ https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-reso
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from app.core.errors import (
@@ -115,7 +116,26 @@ def draft_from(form: Form, scope: Scope, requester: str, default_sender: str | N
         raise TwilioError(
             400, 21617, "The concatenated message body exceeds the 1600 character limit."
         )
-    return Draft(to, body, scope.program, scope.purpose, sender, requester, options=options)
+    send_at = _moment(fields.get("SendAt", ""))
+    return Draft(
+        to,
+        body,
+        scope.program,
+        scope.purpose,
+        sender,
+        requester,
+        options=options,
+        send_at=send_at,
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    """What is no time is refused by the provider, in its own words."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def error_from(error: GatewayError) -> TwilioError:

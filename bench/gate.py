@@ -1,6 +1,5 @@
 """One decision of the gate, at growing lists: it must not matter how long the list is."""
 
-import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,10 @@ from statistics import median
 import sqlalchemy as sa
 
 from app.config import Settings
+from app.core import consent
+from app.core.consent import Evidence
 from app.core.gate import Scope, refusals
-from app.core.models import ALL_PROGRAMS, LedgerEntry, Purpose, Subscriber, Suppression
+from app.core.models import ALL_PROGRAMS, Act, Purpose, Subscriber, Suppression
 from app.core.schema import DEFAULT_PROGRAM
 from app.gateway import Gateway
 from bench.database import new_database, new_file
@@ -77,7 +78,7 @@ def _claims(gateway: Gateway, numbers: list[str]) -> float:
 
 def _sample(size: int) -> list[str]:
     """Half of them suppressed, spread over the list."""
-    picked = random.Random().sample(range(size), _DECISIONS // 2)  # noqa: S311
+    picked = random.Random().sample(range(size), _DECISIONS // 2)
     return [_number(i) for i in picked] + [_number(size + i) for i in picked]
 
 
@@ -90,7 +91,10 @@ def _suppress_many(gateway: Gateway, size: int) -> None:
     database, phones = gateway.services.database, gateway.services.phones
     now = datetime.now(UTC)
     with database.write() as connection:
-        entry = _ledger_entry(connection, now)
+        nobody = bytes(32)
+        entry = consent.record(
+            connection, Act.SUPPRESS, nobody, ALL_PROGRAMS, Evidence("bench"), now
+        )
         for start in range(0, size, _BATCH):
             numbers = [_number(i) for i in range(start, min(start + _BATCH, size))]
             people = [(phones.fingerprint(number), number) for number in numbers]
@@ -114,15 +118,3 @@ def _suppression(fingerprint: bytes, entry: int, now: datetime) -> dict[str, obj
         "since": now,
         "ledger_entry_id": entry,
     }
-
-
-def _ledger_entry(connection: sa.Connection, now: datetime) -> int:
-    entry = {
-        "at": now,
-        "act": "suppress",
-        "fingerprint": hashlib.sha256(b"bench").digest(),
-        "program": ALL_PROGRAMS,
-        "door": "bench",
-        "evidence": {},
-    }
-    return connection.execute(sa.insert(LedgerEntry).returning(LedgerEntry.id), entry).scalar_one()

@@ -29,7 +29,7 @@ def local_provider() -> Iterator[str]:
 _numbers = count(1)
 
 
-def _answer() -> bytes:
+def answer() -> bytes:
     sid = f"SM{next(_numbers):032x}"
     resource = {
         "account_sid": ACCOUNT_SID,
@@ -72,7 +72,7 @@ class _Twilio(asyncio.Protocol):
         length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
         if blank and len(body) >= int(length or 0):
             self._received = b""
-            self._transport.write(_answer())
+            self._transport.write(answer())
 
 
 async def main() -> None:

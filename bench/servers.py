@@ -30,12 +30,15 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """What the workers have used up to now."""
-        return sum(sum(worker.cpu_times()[:2]) for worker in self.master.children())
+        return sum(sum(worker.cpu_times()[:2]) for worker in self._workers())
 
     def memory(self) -> float:
-        """Bytes that one worker holds for itself alone."""
-        sizes = [worker.memory_full_info().uss for worker in self.master.children()]
-        return sum(sizes) / len(sizes)
+        """Bytes that the master and its workers hold together; what they share counts once."""
+        return float(sum(each.memory_full_info().pss for each in (self.master, *self._workers())))
+
+    def _workers(self) -> list[psutil.Process]:
+        """Without the process that does the chores."""
+        return [each for each in self.master.children() if "chores" not in each.cmdline()]
 
 
 @contextmanager

@@ -14,14 +14,14 @@ _MEGABYTE = 2**20
 
 
 def measure(server_url: str) -> Iterator[Row]:
-    """From the command to the first answer of one worker, and what the worker then holds alone."""
+    """From the command to the first answer of one worker, and what the processes then hold."""
     with new_database(server_url) as url:
         rounds = [
             (_start("app:create_app()", url, OUR_CONFIG), _start(_EMPTY, url, NO_CONFIG))
             for _ in range(_ROUNDS)
         ]
     for i, (what, unit) in enumerate(
-        (("start to first answer", "s"), ("memory of a worker", "MB"))
+        (("start to first answer", "s"), ("memory of gunicorn with one worker", "MB"))
     ):
         ours, theirs = (median(each[side][i] for each in rounds) for side in (0, 1))
         yield Row(

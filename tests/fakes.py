@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.core.errors import ProviderError, ProviderOptedOutError, ProviderOutcomeUnknownError
 from app.core.models import DeliveryStatus
-from app.core.provider import Acceptance, OutgoingMessage
+from app.core.provider import Acceptance, LoggedMessage, OutgoingMessage
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG = 10.0  # seconds after which a test gives a thread up: it hangs
@@ -73,7 +74,13 @@ class FakeProvider:
 
     def __init__(self) -> None:
         self.sent: list[OutgoingMessage] = []
+        self.canceled: list[str] = []
+        self.cancel_failure: ProviderError | None = None
+        self.logged: list[LoggedMessage] = []
+        self.log_failure: ProviderError | None = None
         self.script: list[Answer] = []
+        self.deleted: list[str] = []
+        self.undeletable: ProviderError | None = None
         self._ids = count(1)
         self._lock = threading.Lock()
 
@@ -110,11 +117,25 @@ class FakeProvider:
 
         self.script.append(answer)
 
-    def will_refuse(self, code: int, *, permanent: bool = True) -> None:
-        self._will_raise(ProviderError("no", code=code, status=400, permanent=permanent))
+    def will_refuse(
+        self, code: int, *, permanent: bool = True, retry_after: timedelta | None = None
+    ) -> None:
+        error = ProviderError(
+            "no", code=code, status=400, permanent=permanent, retry_after=retry_after
+        )
+        self._will_raise(error)
 
     def will_have_opted_out(self) -> None:
         self._will_raise(ProviderOptedOutError("unsubscribed", code=21610, status=400))
+
+    def will_schedule(self) -> None:
+        """The message waits at the provider for its time."""
+
+        def answer() -> Acceptance:
+            accepted = self.accept()
+            return replace(accepted, status=DeliveryStatus.SCHEDULED)
+
+        self.script.append(answer)
 
     def will_not_answer(self) -> None:
         self._will_raise(ProviderOutcomeUnknownError("no answer"))
@@ -133,6 +154,26 @@ class FakeProvider:
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         return {"messages": []}
+
+    def log(
+        self, since: datetime, until: datetime | None = None, to: str | None = None
+    ) -> Iterator[LoggedMessage]:
+        if self.log_failure:
+            raise self.log_failure
+        for each in self.logged:
+            fits = since <= each.at and (until is None or each.at <= until)
+            if fits and to in {None, each.recipient}:
+                yield each
+
+    def cancel(self, provider_message_id: str) -> None:
+        if self.cancel_failure:
+            raise self.cancel_failure
+        self.canceled.append(provider_message_id)
+
+    def delete(self, provider_message_id: str) -> None:
+        if self.undeletable:
+            raise self.undeletable
+        self.deleted.append(provider_message_id)
 
 
 class Outage:

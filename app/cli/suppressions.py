@@ -85,7 +85,7 @@ def import_file(
 
 def _run(job: SuppressionImport, table: NumberTable, file: str, report: str) -> None:
     try:
-        with _report(report) as write:
+        with reported(report) as write:
             for fault in job.run(table, progress(table, "lines", count_lines(file))):
                 write(fault)
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def _run(job: SuppressionImport, table: NumberTable, file: str, report: str) -> 
 
 
 @contextmanager
-def _report(path: str) -> Iterator[Callable[[Fault], None]]:
+def reported(path: str) -> Iterator[Callable[[Fault], None]]:
     """A CSV file of lines that could not be read; none where all could."""
     with Path(path).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -124,4 +124,6 @@ def export_file(file: str) -> None:
         listed = gateway.services.suppressions
         rows = progress(export_list(listed, out), "numbers", listed.count())
         done = Counter(rows)
+        what, people = "suppressions export", done.total()
+        gateway.services.accesses.note(DOOR, operator(), what, people=people)
     say(f"{done[True]} written, {done[False]} erased and therefore not written.")

@@ -1,10 +1,13 @@
 """What a text makes happen, by what it means. Each act says what is to be answered, if anything."""
 
+import hmac
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import consent, optin, review
@@ -13,8 +16,10 @@ from app.core.errors import CodeFault
 from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS
+from app.core.models import InboundMessage as Row
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
+from app.core.privacy import erase_person
 from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, terms_of
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
@@ -22,6 +27,19 @@ from app.core.review import Verdict
 
 # Asking why one gets messages: whole message only.
 _WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
+
+# Asking to be erased: whole message only. It is an opt-out at once; the data go with the code.
+_ERASE = frozenset(
+    {
+        *("cancellami dati", "cancella dati", "cancella i miei dati", "elimina i miei dati"),
+        *("erase", "erase me", "erase my data", "delete my data", "forget me"),
+        *("borrar mis datos", "borra mis datos", "eliminar mis datos", "elimina mis datos"),
+        *("supprimer mes donnees", "supprimez mes donnees", "effacez mes donnees"),
+        *("meine daten loschen", "losche meine daten", "loschen sie meine daten"),
+        *("apagar os meus dados", "apagar meus dados", "elimina os meus dados"),
+    }
+)
+_ERASURE = "erasure"  # the rule by which such a text is understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,11 @@ class Turn:
     now: datetime
 
     @property
+    def said_at(self) -> datetime:
+        """When the text was sent: now, unless the provider's log tells of it later."""
+        return self.message.sent_at or self.now
+
+    @property
     def evidence(self) -> Evidence:
         details = {
             "provider_message_id": self.message.provider_message_id,
@@ -46,6 +69,8 @@ class Turn:
         }
         if self.message.opt_out_type:
             details["opt_out_type"] = self.message.opt_out_type
+        if self.message.sent_at:  # no webhook told of it: it was found in the provider's log
+            details["sent_at"] = self.message.sent_at.isoformat()
         return Evidence(self.message.provider, self.message.body, details)
 
 
@@ -66,6 +91,8 @@ def understood(
     connection: Connection, policy: Policy, message: InboundMessage, meaning: Meaning
 ) -> Meaning:
     """What the text means here, where the programs have names of their own: STOP PIZZA."""
+    if words(message.body) in _ERASE:
+        return replace(meaning, intent=Intent.OPT_OUT, rule=_ERASURE, review=False, topic=None)
     if meaning.intent is not Intent.NONE:
         return meaning
     text = f" {words(message.body)} "
@@ -89,7 +116,13 @@ def _opt_out(turn: Turn) -> Said:
     scope = program.slug if program else ALL_PROGRAMS
     fingerprint, known = turn.phone.fingerprint, turn.known
     consent.opt_out(
-        turn.connection, fingerprint, scope, turn.evidence, turn.now, consented=known.consented
+        turn.connection,
+        fingerprint,
+        scope,
+        turn.evidence,
+        turn.now,
+        consented=known.consented,
+        said_at=turn.said_at,
     )
     if known.pending:
         optin.decline(turn.connection, fingerprint, scope)
@@ -97,6 +130,8 @@ def _opt_out(turn: Turn) -> Said:
         return Said(Reply.OPTED_OUT_OF_PROGRAM, {"purpose": program.purpose}, program.brand)
     if known.held:
         review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
+    if turn.meaning.rule == _ERASURE:
+        return Said(Reply.ERASE_CODE, request_id=secrets.token_hex(16))
     return Said(Reply.OPTED_OUT)
 
 
@@ -139,6 +174,9 @@ def _join(turn: Turn, terms: Terms) -> Said:
 
 
 def _confirm(turn: Turn) -> Said | None:
+    if turn.meaning.code and _confirms_erasure(turn):
+        erase_person(turn.connection, turn.phone.fingerprint, "the person", "sms", turn.now)
+        return Said(Reply.ERASED)
     answered = optin.answer(
         turn.connection,
         turn.phones,
@@ -147,12 +185,34 @@ def _confirm(turn: Turn) -> Said | None:
         turn.meaning.code,
         turn.message.provider_message_id,
         turn.now,
+        turn.said_at,
     )
     if isinstance(answered, Terms):
         return _joined(answered)
     if answered is CodeFault.WRONG_CODE:
         return Said(Reply.WRONG_CODE)
     return Said(Reply.CODE_OVER) if answered else None
+
+
+def _confirms_erasure(turn: Turn) -> bool:
+    """Whether this is the code of the person's latest wish to be erased, and in time.
+
+    Only a few codes are compared after such a wish: a spoofed sender has not seen it and would
+    have to guess.
+    """
+    since = turn.now - turn.policy.code_lifetime
+    mine = sa.and_(Row.fingerprint == turn.phone.fingerprint, Row.received_at > since)
+    wish = sa.select(Row.opt_in_request_id, Row.received_at).where(mine, Row.rule == _ERASURE)
+    asked = turn.connection.execute(wish.order_by(Row.id.desc()).limit(1)).first()
+    if asked is None or asked.opt_in_request_id is None:
+        return False
+    tries = sa.select(sa.func.count()).where(
+        mine, Row.meaning == Intent.CONFIRM, Row.received_at >= asked.received_at
+    )
+    if turn.connection.execute(tries).scalar_one() >= turn.policy.code_attempts:
+        return False
+    code = optin.code_of(turn.phones, asked.opt_in_request_id)
+    return hmac.compare_digest(code.encode(), (turn.meaning.code or "").encode())
 
 
 def _joined(terms: Terms) -> Said:

@@ -31,7 +31,7 @@ def in_flight(connection: Connection, fingerprint: bytes, now: datetime) -> list
     query = sa.select(OutboundMessage.id).where(
         OutboundMessage.fingerprint == fingerprint,
         OutboundMessage.status == DeliveryStatus.CLAIMED,
-        OutboundMessage.created_at > now - ABANDONED_AFTER,
+        OutboundMessage.claimed_at > now - ABANDONED_AFTER,
     )
     return list(connection.execute(query).scalars())
 

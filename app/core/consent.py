@@ -18,7 +18,9 @@ from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
+UNREACHABLE = "unreachable"  # report after report said that there is no such handset
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
+ERASED = "erased"  # the person was erased, and is not to be written to again
 
 _RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
 _ADD = insert(Suppression)
@@ -61,13 +63,15 @@ def opt_out(
     at: datetime,
     *,
     consented: bool = True,
+    said_at: datetime | None = None,
 ) -> None:
     """The person wants no more messages, of one program or (ALL_PROGRAMS, `*`) of any.
 
     `consented`: False where it is known, under the lock, that there is no consent to withdraw.
+    `said_at`: where that was earlier than now.
     """
     entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, OPT_OUT, entry, at)
+    _suppress(connection, fingerprint, program, OPT_OUT, entry, said_at or at)
     if consented:
         _withdraw(connection, fingerprint, program, entry, at)
 
@@ -167,11 +171,24 @@ def give(
         "channel": given.channel,
         "email": given.email,
         "ledger_entry_id": entry,
+        "renewal_asked_at": None,
     }
     key = {"fingerprint": fingerprint, "program": given.program}
     query = insert(Consent).values(**key, **row)
     connection.execute(
         query.on_conflict_do_update(index_elements=["fingerprint", "program"], set_=row)
+    )
+
+
+def note_renewal(
+    connection: Connection, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+) -> None:
+    """The person is asked to consent again: once, until the consent is given anew."""
+    record(connection, Act.RENEWAL_ASKED, fingerprint, program, evidence, at)
+    connection.execute(
+        sa.update(Consent)
+        .where(Consent.fingerprint == fingerprint, Consent.program == program)
+        .values(renewal_asked_at=at)
     )
 
 
@@ -196,21 +213,21 @@ def prefer(
 def record(
     connection: Connection,
     act: Act,
-    fingerprint: bytes,
+    fingerprint: bytes | None,
     program: str,
     evidence: Evidence,
     at: datetime,
 ) -> int:
-    """Append an entry to the ledger; its number."""
+    """Append an entry to the ledger; its number. Without fingerprint it is about nobody to tell."""
     entry = _entry(act, fingerprint, program, evidence, at)
     return connection.execute(_RECORD, entry).scalar_one()
 
 
 def _entry(
-    act: Act, fingerprint: bytes, program: str, evidence: Evidence, at: datetime
+    act: Act, fingerprint: bytes | None, program: str, evidence: Evidence, at: datetime
 ) -> dict[str, Any]:
-    text = None if evidence.text is None else storable(evidence.text)
-    digests = digests_of(os.urandom(16), fingerprint, text)
+    text = None if evidence.text is None or fingerprint is None else storable(evidence.text)
+    digests = digests_of(os.urandom(16), fingerprint or os.urandom(32), text)
     return {
         "at": at,
         "act": act,
@@ -219,7 +236,7 @@ def _entry(
         "door": evidence.door,
         "text": text,
         "evidence": evidence.details,
-        "salt": digests.salt,
+        "salt": digests.salt if fingerprint else None,
         "person_digest": digests.person_digest,
         "text_digest": digests.text_digest,
     }

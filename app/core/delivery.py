@@ -8,15 +8,16 @@ from sqlalchemy.engine import Connection
 from app.core import consent, subscribers
 from app.core.consent import Evidence
 from app.core.database import Database, insert
-from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage
+from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage, Subscriber
 from app.core.models import DeliveryReport as ReportRow
 from app.core.phone import PhoneReader
-from app.core.policy import Clock
+from app.core.policy import Clock, Policy
 from app.core.provider import DeliveryReport
 
 # Reports come late and out of order; a message never goes back to an earlier status.
 _ORDER = (
     DeliveryStatus.CLAIMED,
+    DeliveryStatus.RETRYING,
     DeliveryStatus.UNKNOWN,
     DeliveryStatus.SCHEDULED,
     DeliveryStatus.QUEUED,
@@ -34,18 +35,26 @@ _EARLY = sa.select(ReportRow.status, ReportRow.error_code).where(
 )
 
 
+_ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
+
+
 class DeliveryLog:
     """Takes the provider's reports."""
 
-    def __init__(self, database: Database, phones: PhoneReader, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, phones: PhoneReader, policy: Policy, clock: Clock
+    ) -> None:
         self._database = database
         self._phones = phones
+        self._policy = policy
         self._clock = clock
 
     def record(self, report: DeliveryReport) -> None:
-        """Keep a report, once, and what follows from it: a status, or the provider's opt-out.
+        """Keep a report, once, and what follows from it: a status, or a suppression.
 
-        Raises StorageUnavailableError.
+        That is: at an opt-out that the provider or the carrier holds; and where so many reports in
+        a row as `policy.unreachable_after` said that there is no such handset. A delivered message
+        begins the count anew. Raises StorageUnavailableError.
         """
         with self._database.write() as connection:
             now = self._clock()
@@ -54,8 +63,29 @@ class DeliveryLog:
             if not _keep(connection, report, now):
                 return
             _move_forward(connection, report, now)
-            if report.opted_out and recipient is not None:
-                _suppress(connection, recipient, report, now)
+            if recipient is None:
+                return
+            if report.opted_out:
+                _suppress(connection, recipient, consent.PROVIDER_OPT_OUT, report, now)
+            elif self._is_out_of_reach(connection, recipient, report):
+                _suppress(connection, recipient, consent.UNREACHABLE, report, now)
+
+    def _is_out_of_reach(
+        self, connection: Connection, recipient: bytes, report: DeliveryReport
+    ) -> bool:
+        limit = self._policy.unreachable_after
+        person = sa.update(Subscriber).where(Subscriber.fingerprint == recipient)
+        if report.status in _ARRIVED:
+            counted = person.where(Subscriber.unreachable_reports != 0)
+            connection.execute(counted.values(unreachable_reports=0))
+        if not report.unreachable or not limit:
+            return False
+        one_more = person.values(unreachable_reports=Subscriber.unreachable_reports + 1)
+        count = connection.execute(one_more.returning(Subscriber.unreachable_reports)).scalar_one()
+        if count < limit:
+            return False
+        connection.execute(person.values(unreachable_reports=0))  # who comes back starts anew
+        return True
 
     def _lock_recipient(
         self, connection: Connection, report: DeliveryReport, now: datetime
@@ -117,14 +147,14 @@ def _is_about(report: DeliveryReport) -> sa.ColumnElement[bool]:
 
 
 def _suppress(
-    connection: Connection, fingerprint: bytes, report: DeliveryReport, now: datetime
+    connection: Connection, fingerprint: bytes, reason: str, report: DeliveryReport, now: datetime
 ) -> None:
     details = {"provider_message_id": report.provider_message_id, "code": report.error_code}
     consent.suppress(
         connection,
         fingerprint,
         ALL_PROGRAMS,
-        consent.PROVIDER_OPT_OUT,
+        reason,
         Evidence("provider", details=details),
         now,
     )

@@ -16,6 +16,8 @@ from sqlalchemy.engine import Connection
 from app.core import ledger
 from app.core.database import Database
 from app.core.models import (
+    Access,
+    CampaignRecipient,
     Consent,
     ConsentText,
     DeliveryReport,
@@ -43,7 +45,13 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
     "messages_sent": (OutboundMessage, "created_at"),
     "reviews": (ReviewHold, "opened_at"),
     "links": (LinkToken, "token_hash"),
+    "campaigns": (CampaignRecipient, "campaign_id"),
+    "accesses": (Access, "at"),
 }
+# Columns that say nothing of the person: keys, and which colleague acted (EU Court of Justice,
+# C-579/21: when and why somebody looked is the person's to know, who of the staff it was is not).
+_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by"})
+
 # All tables that know a person: what is not among them can't be in the dossier.
 TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
 
@@ -223,9 +231,8 @@ def _entry(row: Any, proof: Json | None) -> Json:
 
 def _plain(row: Any) -> Json:
     """A row as JSON. Its fingerprint is the same everywhere and stands in the ledger's entries."""
-    skipped = {"fingerprint", "content_digest"}
     columns = row._asdict()
-    return {name: _written(value) for name, value in columns.items() if name not in skipped}
+    return {name: _written(value) for name, value in columns.items() if name not in _LEFT_OUT}
 
 
 def _written(value: Any) -> Any:

@@ -17,6 +17,16 @@ from app.core.programs import text_digest
 
 Json = Mapping[str, Any]
 
+# What a consent record tells of its request, and the request's own name for it.
+_OF_REQUEST = {
+    "consent_text": "text",
+    "consent_text_version": "text_version",
+    "collection_method": "door",
+    "collection_source": "source",
+    "language": "language",
+}
+_STANDING = frozenset({Act.CONSENT, Act.RESTORE, Act.WITHDRAW})
+
 
 @dataclass(slots=True)
 class Check:
@@ -133,32 +143,60 @@ def _untold(dossier: Json) -> Iterator[str]:
         for what in _unlike(request, by_act):
             yield f"request {request['id']}: {what} is not what the ledger says"
     for record in dossier["consent_records"]:
-        request = requests.get(record["header"]["record_id"], {})
-        shown = record["processing"]["consent_text"]
-        if not request or shown != request["text"]:
-            yield f"consent {record['header']['record_id']}: its text is not that of its request"
+        request = requests.get(record["header"]["record_id"])
+        if request is None or not _agrees(record, request, dossier["ledger"]):
+            yield f"consent {record['header']['record_id']} is not what its request and ledger say"
+
+
+def _agrees(record: Json, request: Json, entries: Sequence[Json]) -> bool:
+    """Whether a consent record tells what its request tells, and stands as the ledger has it."""
+    told = record["processing"]
+    events = {event["event_type"]: event["event_time"] for event in record["events"]}
+    program = told["purposes"][0]["program"]
+    standing = [
+        entry["act"]
+        for entry in entries
+        if entry["program"] == program and entry["act"] in _STANDING
+    ]
+    return (
+        all(told[name] == request[column] for name, column in _OF_REQUEST.items())
+        and events["requested"] == request["created_at"]
+        and events.get("code_sent") == request["code_sent_at"]
+        and events.get("confirmed") == request["confirmed_at"]
+        and events["given"] == (request["confirmed_at"] or request["created_at"])
+        and ("withdrawn" in events) == (standing[-1:] == [Act.WITHDRAW])
+    )
 
 
 def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:
     asked, sent, given = (entries.get(act) for act in (Act.JOIN, Act.CODE_SENT, Act.CONSENT))
-    if asked is None and given is None:
-        yield "it"
+    first, door = asked or given, request["door"]
+    yield from _other_time("the time of the code", request["code_sent_at"], _at(sent))
+    if door == "import" and given is not None:
+        told = given["evidence"]
+        yield from _other_time("the time of asking", request["created_at"], told["requested_at"])
+        yield from _other_time(
+            "the time of confirming", request["confirmed_at"], told["confirmed_at"]
+        )
+    else:
+        yield from _other_time("the time of confirming", request["confirmed_at"], _at(given))
+    if first is None:
+        if door != "renewal":  # that is what we asked; the person has not answered yet
+            yield "that it was asked"
         return
-    first = asked or given or {}
-    text = request["text"] or ""
-    if text_digest(text).hex() != first["evidence"]["text_sha256"]:
+    if text_digest(request["text"] or "").hex() != first["evidence"]["text_sha256"]:
         yield "the text that was shown"
-    if request["door"] != first["door"]:
-        yield "the door"
-    if asked is not None:
-        yield from _other_time("the time of asking", request["created_at"], asked)
-        yield from _other_time("the time of confirming", request["confirmed_at"], given)
-    yield from _other_time("the time of the code", request["code_sent_at"], sent)
-    yield from _other_fields(request, first)
+    if door != "renewal":
+        if asked is not None:
+            yield from _other_time("the time of asking", request["created_at"], asked["at"])
+        yield from ["the door"] if door != first["door"] else _other_fields(request, first)
 
 
-def _other_time(what: str, told: str | None, entry: Json | None) -> Iterator[str]:
-    said = entry["at"] if entry else None
+def _at(entry: Json | None) -> str | None:
+    return entry["at"] if entry else None
+
+
+def _other_time(what: str, told: str | None, said: str | None) -> Iterator[str]:
     if (told and datetime.fromisoformat(told)) != (said and datetime.fromisoformat(said)):
         yield what
 

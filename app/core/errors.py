@@ -39,7 +39,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.CONSENT_EXPIRED: "the consent has expired",
     Reason.OTHER_CHANNEL: "the person chose another channel",
     Reason.UNDER_REVIEW: "a possible opt-out waits for a person to decide",
-    Reason.QUIET_HOURS: "it is outside the hours in which messages may be sent",
+    Reason.QUIET_HOURS: "it is too late, too early or too often for a message of this program",
     Reason.INVALID_NUMBER: "this is not a telephone number that can be texted",
     Reason.UNKNOWN_PROGRAM: "there is no such program",
 }
@@ -73,10 +73,13 @@ class ForgedRequestError(GatewayError):
 
 
 class NotSentError(GatewayError):
-    """The gate did not let the message through. Nothing was sent."""
+    """The gate did not let the message through. Nothing was sent.
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(f"not sent: {EXPLANATIONS[reason]}")
+    `detail` explains the reason where it stands for more than one thing.
+    """
+
+    def __init__(self, reason: Reason, detail: str | None = None) -> None:
+        super().__init__(f"not sent: {detail or EXPLANATIONS[reason]}")
         self.reason = reason
 
 
@@ -100,6 +103,10 @@ class NotAllowedHereError(GatewayError):
     """What was asked is not open to this number or caller."""
 
 
+class NotNowError(GatewayError):
+    """What was asked can't be done as things stand; the text says what to do first."""
+
+
 class CodeRefusedError(InvalidInputError):
     """A confirmation code that does not confirm; `reason` says why."""
 
@@ -116,14 +123,24 @@ class ProviderError(GatewayError):
     """The provider did not take the message.
 
     `code` is the provider's own error code, `status` its HTTP status (both 0 when there is none),
-    `permanent` says whether the same message can ever be taken.
+    `permanent` says whether the same message can ever be taken, `retry_after` when to try again,
+    if the provider has said so.
     """
 
-    def __init__(self, message: str, *, code: int = 0, status: int = 0, permanent: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = 0,
+        status: int = 0,
+        permanent: bool,
+        retry_after: timedelta | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 class ProviderOptedOutError(ProviderError):

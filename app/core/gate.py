@@ -25,8 +25,9 @@ from app.core.models import (
     ReviewHold,
     Suppression,
 )
-from app.core.phone import PhoneReader
+from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.timing import not_now
 
 _BATCH = 1000  # numbers asked for in one query
 
@@ -48,26 +49,60 @@ class Scope:
     purpose: Purpose
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not. `detail` says more where a reason stands for more than one thing."""
+
+    reason: Reason
+    detail: str | None = None
+
+
 def refusals(
     connection: Connection,
-    fingerprints: Sequence[bytes],
+    phones: Sequence[Phone],
     scope: Scope,
     policy: Policy,
     at: datetime,
-) -> dict[bytes, Reason]:
-    """The reason for each number that may not get a message of this scope now.
+    arrives_at: datetime | None = None,
+) -> dict[bytes, Refusal]:
+    """The refusal for each number that may not get a message of this scope now, by fingerprint.
 
-    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent.
-    Inside a transaction that holds a subscriber's lock the answer stays true until it commits.
+    With `policy.consent_required` marketing needs a recorded, confirmed and unexpired consent; a
+    renewal always does, and once for each consent.
+    `arrives_at`: when the message reaches the person, where that is later. Inside a transaction
+    that holds a subscriber's lock the answer stays true until it commits.
     """
-    needs_consent = policy.consent_required and scope.purpose is Purpose.MARKETING
-    query = _FACTS_WITH_CONSENT if needs_consent else _FACTS
-    facts = connection.execute(query, {"people": fingerprints, "scope": scope.program}).all()
-    if not any(fact.kind == "program" for fact in facts):
-        return dict.fromkeys(fingerprints, Reason.UNKNOWN_PROGRAM)
-    standing: dict[bytes, Reason | None] = {}
-    if needs_consent:
-        standing = dict.fromkeys(fingerprints, Reason.NO_CONSENT)
+    people = [phone.fingerprint for phone in phones]
+    query = _query_for(scope.purpose, policy)
+    facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
+    program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
+    if program is None:
+        return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
+    standing = _standing(people if query is not _FACTS else (), facts, scope, at)
+    refused = {person: Refusal(reason) for person, reason in standing.items()}
+    if program == _TIMED and scope.purpose is not Purpose.SERVICE:
+        others = [phone for phone in phones if phone.fingerprint not in refused]
+        timing = not_now(connection, others, scope.program, arrives_at or at)
+        refused |= {each: Refusal(Reason.QUIET_HOURS, why) for each, why in timing.items()}
+    return refused
+
+
+def _query_for(purpose: Purpose, policy: Policy) -> sa.CompoundSelect[Any]:
+    """To ask for a consent is marketing itself: no installation may assume the one it needs."""
+    if purpose is Purpose.RENEWAL:
+        return _FACTS_FOR_RENEWAL
+    needs_consent = policy.consent_required and purpose is Purpose.MARKETING
+    return _FACTS_WITH_CONSENT if needs_consent else _FACTS
+
+
+def _standing(
+    consenting: Sequence[bytes], facts: Sequence[Any], scope: Scope, at: datetime
+) -> dict[bytes, Reason]:
+    """What the people have decided, as far as it refuses them messages.
+
+    `consenting`: those who need a consent.
+    """
+    standing: dict[bytes, Reason | None] = dict.fromkeys(consenting, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
     for fact in facts:
         person = fact.fingerprint
@@ -77,7 +112,7 @@ def refusals(
             case "held" if fact.until <= at:
                 # Nobody decided in time: an opt-out, whether or not a chore has said so yet.
                 stopped[person] = Reason.SUPPRESSED
-            case "held" if scope.purpose is Purpose.MARKETING:
+            case "held" if scope.purpose is not Purpose.SERVICE:
                 stopped.setdefault(person, Reason.UNDER_REVIEW)
             case "pending" if standing[person] is Reason.NO_CONSENT:
                 standing[person] = Reason.UNCONFIRMED
@@ -101,6 +136,10 @@ def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
     )
 
 
+_PROGRAM, _TIMED = "program", "timed program"  # the latter has quiet hours or a cap
+_is_timed = sa.or_(Program.quiet_from.is_not(None), Program.cap_messages.is_not(None))
+_kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
+
 # All that is known of some people and of the program, in one query.
 _program: sa.BindParameter[str] = sa.bindparam("scope")
 _never = sa.type_coerce(sa.null(), UtcDateTime())
@@ -108,7 +147,14 @@ _nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
 _FACTS = sa.union_all(
     _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
     _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
-    _fact(_nobody, "program", _never).where(Program.slug == _program),
+    _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
+)
+_agreed = _part(
+    Consent,
+    Consent.channel,
+    Consent.expires_at,
+    Consent.program == _program,
+    Consent.withdrawn_at.is_(None),
 )
 _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
     *_FACTS.selects,
@@ -119,20 +165,17 @@ _FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
         OptInRequest.program == _program,
         OptInRequest.status == RequestStatus.PENDING,
     ),
-    _part(
-        Consent,
-        Consent.channel,
-        Consent.expires_at,
-        Consent.program == _program,
-        Consent.withdrawn_at.is_(None),
-    ),
+    _agreed,
+)
+# A consent that was asked for again counts no more for a second asking.
+_FACTS_FOR_RENEWAL: sa.CompoundSelect[Any] = sa.union_all(
+    *_FACTS.selects, _agreed.where(Consent.renewal_asked_at.is_(None))
 )
 
 
 def program_exists(connection: Connection, slug: str) -> bool:
-    return (
-        connection.execute(sa.select(Program.slug).where(Program.slug == slug)).first() is not None
-    )
+    query = sa.select(Program.slug).where(Program.slug == slug)
+    return connection.execute(query).first() is not None
 
 
 class Gate:
@@ -153,18 +196,22 @@ class Gate:
             yield from self._check_batch(batch, scope)
 
     def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
-        fingerprints = [self._fingerprint(number) for number in numbers]
-        known = sorted({each for each in fingerprints if each is not None})
+        phones = [self._phone(number) for number in numbers]
+        known = {phone.fingerprint: phone for phone in phones if phone is not None}
         with self._database.read() as connection:
-            refused: Mapping[bytes, Reason] = refusals(
-                connection, known, scope, self._policy, self._clock()
+            refused: Mapping[bytes, Refusal] = refusals(
+                connection, list(known.values()), scope, self._policy, self._clock()
             )
-        for number, fingerprint in zip(numbers, fingerprints, strict=True):
-            reason = Reason.INVALID_NUMBER if fingerprint is None else refused.get(fingerprint)
+        for number, phone in zip(numbers, phones, strict=True):
+            refusal = _UNREADABLE if phone is None else refused.get(phone.fingerprint)
+            reason = refusal.reason if refusal else None
             yield Decision(number, reason is None, reason)
 
-    def _fingerprint(self, number: str) -> bytes | None:
+    def _phone(self, number: str) -> Phone | None:
         try:
-            return self._phones.parse(number).fingerprint
+            return self._phones.parse(number)
         except InvalidNumberError:
             return None
+
+
+_UNREADABLE = Refusal(Reason.INVALID_NUMBER)

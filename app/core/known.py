@@ -1,6 +1,5 @@
 """What is known of a number when its text comes in: one query, under the number's lock."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +13,7 @@ from app.core import consent
 from app.core.language import Intent
 from app.core.models import (
     ALL_PROGRAMS,
+    UNSETTLED,
     Consent,
     DeliveryStatus,
     InboundMessage,
@@ -28,6 +28,9 @@ from app.core.phone import Phone
 
 _HOUR = timedelta(hours=1)
 
+# One confirmation within five minutes (47 CFR 64.1200(a)(12)); a later one must be justified.
+ANSWER_WITHIN = timedelta(minutes=5)
+
 # Who texts STOP again just after the confirmation is not told twice (47 CFR 64.1200(a)(12):
 # one confirmation); who does so another day is.
 _CONFIRMED_FOR = timedelta(hours=24)
@@ -40,6 +43,9 @@ class Silence(StrEnum):
     ANSWERED_BY_PROVIDER = "answered_by_provider"
     CONFIRMED_ALREADY = "confirmed_already"
     TOO_MANY_REPLIES = "too_many_replies"
+    OVERTAKEN = "overtaken"  # found later in the provider's log, when newer words stood already
+    TOO_LATE = "too_late"  # it was found in the provider's log, when no answer was due any more
+    ANSWERED_APART = "answered_apart"  # found there in time: the answer is a message of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ class Known:
 
     `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
     `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
-    request waits for its code. `claimed`: a message is being handed to the provider. `first`: what
-    a copy of this very text was answered.
+    request waits for its code. `claimed`: a message is being handed to the provider. `scheduled`:
+    one waits there for its time. `repeated`: this very text is stored already.
     """
 
     number: str | None
@@ -59,9 +65,10 @@ class Known:
     held: bool
     pending: bool
     claimed: bool
+    scheduled: bool
     confirmed_at: datetime | None
     replies_in_last_hour: int
-    first: Mapping[str, Any] | None
+    repeated: bool
 
     def told_recently(self, now: datetime) -> bool:
         """Whether the person has opted out already, and had it confirmed not long ago."""
@@ -79,9 +86,7 @@ def known_of(
         "message_id": provider_message_id,
         "hour_ago": now - _HOUR,
     }
-    row = connection.execute(_QUERY, given).mappings().one()
-    state = {name: row[name] for name in Known.__slots__ if name != "first"}
-    return Known(**state, first=None if row["id"] is None else dict(row))
+    return Known(**connection.execute(_QUERY, given).mappings().one())
 
 
 def _query() -> sa.Select[Any]:
@@ -94,43 +99,44 @@ def _query() -> sa.Select[Any]:
         mine.meaning == _word(Intent.OPT_OUT),
         sa.or_(mine.reply.is_not(None), mine.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
     )
-    same = sa.and_(
-        InboundMessage.provider == sa.bindparam("provider"),
-        InboundMessage.provider_message_id == sa.bindparam("message_id"),
-    )
-    return (
-        sa.select(
-            Subscriber.number,
-            Subscriber.language,
-            _there_is(
-                Suppression,
-                person,
-                Suppression.program == ALL_PROGRAMS,
-                Suppression.reason == consent.OPT_OUT,
-            ).label("opted_out"),
-            _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
-            _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
-            _there_is(
-                OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)
-            ).label("pending"),
-            _there_is(
-                OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
-            ).label("claimed"),
-            sa.select(sa.func.max(mine.received_at))
-            .where(confirmed)
-            .scalar_subquery()
-            .label("confirmed_at"),
-            sa.select(sa.func.count())
-            .where(replied, mine.received_at > sa.bindparam("hour_ago"))
-            .scalar_subquery()
-            .label("replies_in_last_hour"),
-            *(InboundMessage.id, InboundMessage.meaning, InboundMessage.rule),
-            *(InboundMessage.tables_version, InboundMessage.language.label("said_in")),
-            *(InboundMessage.reply, InboundMessage.silence, InboundMessage.opt_in_request_id),
+    return sa.select(
+        Subscriber.number,
+        Subscriber.language,
+        _there_is(
+            Suppression,
+            person,
+            Suppression.program == ALL_PROGRAMS,
+            Suppression.reason == consent.OPT_OUT,
+        ).label("opted_out"),
+        _there_is(Consent, person, Consent.withdrawn_at.is_(None)).label("consented"),
+        _there_is(ReviewHold, person, ReviewHold.decided_at.is_(None)).label("held"),
+        _there_is(OptInRequest, person, OptInRequest.status == _word(RequestStatus.PENDING)).label(
+            "pending"
+        ),
+        _there_is(
+            OutboundMessage, person, OutboundMessage.status == _word(DeliveryStatus.CLAIMED)
+        ).label("claimed"),
+        _there_is(
+            OutboundMessage,
+            person,
+            UNSETTLED,
+            OutboundMessage.status == _word(DeliveryStatus.SCHEDULED),
+        ).label("scheduled"),
+        sa.select(sa.func.max(mine.received_at))
+        .where(confirmed)
+        .scalar_subquery()
+        .label("confirmed_at"),
+        sa.select(sa.func.count())
+        .where(replied, mine.received_at > sa.bindparam("hour_ago"))
+        .scalar_subquery()
+        .label("replies_in_last_hour"),
+        sa.exists()
+        .where(
+            InboundMessage.provider == sa.bindparam("provider"),
+            InboundMessage.provider_message_id == sa.bindparam("message_id"),
         )
-        .outerjoin_from(Subscriber, InboundMessage, same)
-        .where(Subscriber.fingerprint == person)
-    )
+        .label("repeated"),
+    ).where(Subscriber.fingerprint == person)
 
 
 def _word(value: str) -> sa.ColumnClause[str]:

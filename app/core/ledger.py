@@ -7,7 +7,7 @@ so that erasure can blank them (and the salt) and the chain still verifies.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,16 +51,20 @@ class Ledger:
             sealed += count
         return sealed
 
-    def verify(self, expected_head: str | None = None) -> Verification:
+    def verify(
+        self,
+        expected_head: str | None = None,
+        watch: Callable[[Iterator[Any]], Iterable[Any]] = iter,
+    ) -> Verification:
         """Read the whole ledger against its seals.
 
         `expected_head`: a head that was written down earlier; a history that does not contain it
-        was cut off or made anew.
+        was cut off or made anew. `watch` is given the seals to hand on, to show how far it is.
         """
         found = Verification()
         previous, last_id = _FIRST, 0
         heads: set[str] = set()
-        for seal in self._seals():
+        for seal in watch(self._seals()):
             found.seals += 1
             _verify_seal(seal, found, previous)
             self._verify_entries(seal, found, last_id)
@@ -68,9 +72,13 @@ class Ledger:
             heads.add(previous.hex())
         found.head = previous.hex() if found.seals else None
         found.unsealed = self._count_after(last_id)
-        if expected_head is not None and expected_head not in heads:
+        if expected_head is not None and expected_head.strip().lower() not in heads:
             found.faults.append("no seal has the expected head: the history was cut or made anew")
         return found
+
+    def count_seals(self) -> int:
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.func.count(LedgerSeal.number))).scalar_one()
 
     def _seal_batch(self) -> int:
         settled = self._clock() - _SETTLED_AFTER

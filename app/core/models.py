@@ -1,6 +1,6 @@
 """The tables. A person is known by a fingerprint; the number itself stands in one place."""
 
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -9,24 +9,36 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.core.database import PlainText, RowNumber, UtcDateTime
 
+# What the chores look for among the messages that were sent: few rows, whatever the others are.
+# SQLite uses an index on such rows only where a query says so in the same words.
+_UNSETTLED = "status IN ('retrying', 'unknown', 'scheduled')"
+UNSETTLED = sa.text(f"outbound_messages.{_UNSETTLED}")
+
 ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
 
 class Purpose(StrEnum):
-    """What a message is for. Service messages need no marketing consent."""
+    """What a message is for. Service messages need no marketing consent.
+
+    RENEWAL asks to consent again: itself marketing, it needs a consent that is still valid
+    (Cassazione 9920/2022), whatever else the installation assumes, and goes once for each consent.
+    """
 
     MARKETING = "marketing"
     SERVICE = "service"
+    RENEWAL = "renewal"
 
 
 class DeliveryStatus(StrEnum):
     """What became of an outbound message: a closed list.
 
-    CLAIMED: the gate let it through and it is being handed to the provider. UNKNOWN: it was handed
+    CLAIMED: the gate let it through and it is being handed to the provider. RETRYING: the provider
+    surely has not taken it, and is asked again in a moment, after the gate. UNKNOWN: it was handed
     over and no answer came, so it may have been sent.
     """
 
     CLAIMED = "claimed"
+    RETRYING = "retrying"
     REFUSED = "refused"
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -72,12 +84,17 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"  # a consent ended with an opt-out
     RESTORE = "restore"  # the person came back, and with it the consent
     PREFERENCE = "preference"  # the person chose another channel
+    CANCEL_FAILED = "cancel_failed"  # a scheduled message is still with the provider after a STOP
     LATE_MESSAGE = "late_message"  # a message was still with the provider when a STOP was answered
+    RENEWAL_ASKED = "renewal_asked"  # the person was asked to consent again
+    ERASE = "erase"  # a person was erased; the entry does not say who
+    PRUNE = "prune"  # what had passed its period was deleted
 
 
 class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own hook
         datetime: UtcDateTime(),
+        float: sa.Float(),
         str: PlainText(),
         dict[str, Any]: sa.JSON(),
     }
@@ -101,7 +118,9 @@ class Program(Base):
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
     that name the program after STOP, normalised, one a line. `text_version`: the consent text that
-    people are shown now; other doors and imports may have shown texts of their own since.
+    people are shown now; other doors and imports may have shown texts of their own since. No
+    marketing goes out from `quiet_from` to `quiet_until`, on the recipient's clock, nor more than
+    `cap_messages` to one number in `cap_days`.
     """
 
     __tablename__ = "programs"
@@ -113,10 +132,15 @@ class Program(Base):
     sender: Mapped[str | None]
     notice_url: Mapped[str | None]
     retention_days: Mapped[int | None]
+    renewal_days: Mapped[int | None]
     double_opt_in: Mapped[bool | None]
     yes_confirms: Mapped[bool] = mapped_column(server_default=sa.false())
     join_words: Mapped[str] = mapped_column(server_default="")
     stop_words: Mapped[str] = mapped_column(server_default="")
+    quiet_from: Mapped[time | None]
+    quiet_until: Mapped[time | None]
+    cap_messages: Mapped[int | None]
+    cap_days: Mapped[int | None]
     text_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
@@ -140,7 +164,8 @@ class Consent(Base):
     """Where a person stands with a program: the state, of which the ledger is the history.
 
     `expires_at`: when it ends unless renewed. `withdrawn_at`: set by an opt-out, emptied where the
-    person comes back. `channel`: sms, email or none, as the person chose.
+    person comes back. `channel`: sms, email or none, as the person chose. `renewal_asked_at`: when
+    the person was asked to give it again, which is done once.
     """
 
     __tablename__ = "consents"
@@ -155,6 +180,7 @@ class Consent(Base):
     channel: Mapped[str] = mapped_column(sa.String(10))
     email: Mapped[str | None]
     ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
+    renewal_asked_at: Mapped[datetime | None]
 
 
 class OptInRequest(Base):
@@ -185,7 +211,11 @@ class OptInRequest(Base):
 
 
 class Subscriber(Base):
-    """The person behind a number. The only place that holds the number."""
+    """The person behind a number. The only place that holds the number.
+
+    `unreachable_reports`: how many reports in a row said that the handset can't be reached.
+    `erased_at`: when the number was erased; empty again once the handset itself has texted.
+    """
 
     __tablename__ = "subscribers"
 
@@ -193,6 +223,8 @@ class Subscriber(Base):
     number: Mapped[str | None]
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
+    unreachable_reports: Mapped[int] = mapped_column(server_default="0")
+    erased_at: Mapped[datetime | None]
 
 
 class LedgerEntry(Base):
@@ -255,7 +287,7 @@ class InboundMessage(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64))
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
     recipient: Mapped[str]
-    body: Mapped[str]
+    body: Mapped[str | None]
     received_at: Mapped[datetime]
     meaning: Mapped[str]
     rule: Mapped[str]
@@ -305,7 +337,11 @@ class DeliveryReport(Base):
 
 
 class OutboundMessage(Base):
-    """An SMS to be sent: a row before it is a provider call, and its state after it."""
+    """An SMS to be sent: a row before it is a provider call, and its state after it.
+
+    `claimed_at`: when the gate last let it through. `cancel_failed_at`: when cancelling it at the
+    provider first failed.
+    """
 
     __tablename__ = "outbound_messages"
     __table_args__ = (
@@ -317,6 +353,18 @@ class OutboundMessage(Base):
             "fingerprint",
             postgresql_where=sa.text("status = 'claimed'"),
             sqlite_where=sa.text("status = 'claimed'"),
+        ),
+        sa.Index(
+            "ix_outbound_unsettled",
+            "fingerprint",
+            postgresql_where=sa.text(_UNSETTLED),
+            sqlite_where=sa.text(_UNSETTLED),
+        ),
+        sa.Index(
+            "ix_outbound_keys",
+            "created_at",
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         ),
     )
 
@@ -336,7 +384,22 @@ class OutboundMessage(Base):
     idempotency_key: Mapped[str | None] = mapped_column(sa.String(200))
     content_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     created_at: Mapped[datetime]
+    claimed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    cancel_failed_at: Mapped[datetime | None]
+
+
+class CompleteSpan(Base):
+    """A span of time whose inbound messages are all known: the provider's log was read."""
+
+    __tablename__ = "complete_spans"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    provider: Mapped[str] = mapped_column(sa.String(20))
+    since: Mapped[datetime]
+    until: Mapped[datetime] = mapped_column(index=True)
+    missed: Mapped[int]
+    read_at: Mapped[datetime]
 
 
 class ApiKey(Base):
@@ -363,6 +426,38 @@ class LinkToken(Base):
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
 
 
+class ProviderDeletion(Base):
+    """A message that the provider was asked to delete; asked again until it confirms.
+
+    `certificate`: of the erasure that it belongs to.
+    """
+
+    __tablename__ = "provider_deletions"
+
+    provider: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    certificate: Mapped[str] = mapped_column(sa.String(32), index=True)
+    asked_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class Access(Base):
+    """Somebody looked at, or took away, what is held: of one person, or (no fingerprint) a list."""
+
+    __tablename__ = "accesses"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    door: Mapped[str]
+    who: Mapped[str]
+    what: Mapped[str]
+    fingerprint: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
+    people: Mapped[int]
+
+
 class RateCount(Base):
     """How often something was done in one window of time; `key` hashes what, by whom and when."""
 
@@ -371,6 +466,84 @@ class RateCount(Base):
     key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     count: Mapped[int]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Campaign(Base):
+    """One text to many. `sender`, `rate` (messages a second, 0: as fast as it goes) and limits.
+
+    `resumes_at`: when a paused one may go on by itself. `counted_from` and `ledger_from`: since
+    when, and after which ledger entry, the brake counts. `looked_at`: when it last did.
+    """
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    name: Mapped[str]
+    program: Mapped[str] = mapped_column(sa.String(40), sa.ForeignKey("programs.slug"))
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    sender: Mapped[str | None]
+    body: Mapped[str]
+    status: Mapped[str] = mapped_column(sa.String(20))
+    pause_reason: Mapped[str | None]
+    resumes_at: Mapped[datetime | None]
+    rate: Mapped[float]
+    max_opt_out_share: Mapped[float]
+    max_failure_share: Mapped[float]
+    cost_per_segment: Mapped[float | None]
+    plan: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    counted_from: Mapped[datetime | None]
+    ledger_from: Mapped[int] = mapped_column(RowNumber, server_default="0")
+    looked_at: Mapped[datetime | None]
+
+
+class CampaignRecipient(Base):
+    """One person's place in a campaign. The number itself stays with the subscriber.
+
+    `due_at`: from when on it may be taken; whoever takes it moves it on, so that what a process
+    that died had taken comes up again. `fields` fill the text's places, and go when it is settled.
+    """
+
+    __tablename__ = "campaign_recipients"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "fingerprint"),
+        sa.Index(
+            "ix_campaign_recipients_due",
+            "campaign_id",
+            "due_at",
+            "position",
+            postgresql_where=sa.text("status IN ('waiting', 'taken')"),
+            sqlite_where=sa.text("status IN ('waiting', 'taken')"),
+        ),
+        sa.Index("ix_campaign_recipients_settled", "campaign_id", "settled_at", "status"),
+        sa.Index("ix_campaign_recipients_fingerprint", "fingerprint"),
+    )
+
+    campaign_id: Mapped[int] = mapped_column(
+        RowNumber, sa.ForeignKey("campaigns.id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
+    fields: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    status: Mapped[str] = mapped_column(sa.String(20))
+    attempt: Mapped[int]
+    due_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(sa.String(20))
+    error_code: Mapped[int | None]
+    message_id: Mapped[str | None] = mapped_column(sa.String(32))
+    segments: Mapped[int | None]
+
+
+class SenderPace(Base):
+    """Until when a sender's time is given away, to all processes on all hosts."""
+
+    __tablename__ = "sender_paces"
+
+    sender: Mapped[str] = mapped_column(primary_key=True)
+    paced_until: Mapped[datetime]
 
 
 class SimulatorMessage(Base):
@@ -386,3 +559,4 @@ class SimulatorMessage(Base):
     body: Mapped[str]
     status: Mapped[str] = mapped_column(sa.String(20))
     created_at: Mapped[datetime]
+    send_at: Mapped[datetime | None]

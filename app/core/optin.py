@@ -44,7 +44,7 @@ from app.core.models import (
 from app.core.outbound import Draft, Outbox
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, keep_text, terms_of, text_digest
+from app.core.programs import Terms, digest_kept, keep_text, terms_of, text_digest
 from app.core.replies import CODE_PLACE, Reply, render
 from app.core.wayout import can_be_answered
 
@@ -287,11 +287,13 @@ def answer(
     code: str | None,
     message_id: str,
     now: datetime,
+    said_at: datetime,
 ) -> Terms | CodeFault | None:
     """The handset answers with a code, or (None) with a plain yes.
 
     The program that is joined now, what is wrong with the code, or None: nothing was pending that
     this could answer. A yes counts only where the program allows it and one request is pending.
+    `said_at`: when the person answered, by which a code is good or over.
     """
     waiting = _pending(connection, phone.fingerprint)
     if not waiting:
@@ -300,7 +302,7 @@ def answer(
         return _answer_yes(connection, policy, waiting, message_id, now)
     fault = CodeFault.EXPIRED
     for request in waiting:
-        found = _fault_of(phones, policy, request, code, now)
+        found = _fault_of(phones, policy, request, code, said_at)
         if found is None:
             terms = terms_of(connection, request.program, policy)
             _activate(connection, request, terms, "sms", message_id, now)
@@ -399,6 +401,7 @@ def _activate(
             **(details or {}),
             "request": request.id,
             "text_version": request.text_version,
+            "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
             "confirmed_by": message_id,
             "double_opt_in": terms.double_opt_in,
         },

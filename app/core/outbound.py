@@ -3,21 +3,18 @@
 The only caller of `provider.send`.
 """
 
-import json
-import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from app.core import barrier, models, subscribers, wayout
-from app.core.database import Database, insert
+from app.core import barrier, models
+from app.core.claims import CLAIM_LIFETIME, Claimed, Claims
+from app.core.database import Database
+from app.core.drafts import Draft, Receipt
 from app.core.errors import (
-    IdempotencyConflictError,
     NotFoundError,
     NotSentError,
     ProviderError,
@@ -25,60 +22,19 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
     Reason,
 )
-from app.core.gate import Scope, refusals
+from app.core.known import ANSWER_WITHIN, Silence
 from app.core.models import DeliveryStatus, Purpose
 from app.core.outcomes import Outcomes
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import Acceptance, Carrier, OutgoingMessage
-from app.core.segments import count_segments
+from app.core.replies import CODE_PLACE
+from app.core.retries import pause_after
+from app.core.scheduled import ScheduledMessages
+
+__all__ = ["CLAIM_LIFETIME", "Draft", "Outbox", "Receipt"]
 
 _Row = models.OutboundMessage
-_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
-_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
-
-# A claim that is older is not handed over any more: whoever waits for it may stop waiting.
-CLAIM_LIFETIME = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a caller wants sent. `requester` says who asks; idempotency keys are theirs alone.
-
-    `options` are the provider's own fields, in its words, passed on as given. `kept_body` is
-    stored in place of a body that holds a code.
-    """
-
-    to: str
-    body: str | None
-    program: str
-    purpose: Purpose = Purpose.MARKETING
-    sender: str | None = None
-    requester: str = "script"
-    idempotency_key: str | None = None
-    options: Sequence[tuple[str, str]] = ()
-    kept_body: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A message that was handed to the provider; `segments` is what is paid for.
-
-    `to` is E.164, None once the person was erased. `resource` is the provider's own description,
-    empty where the answer is a repeated one.
-    """
-
-    id: str
-    to: str | None
-    status: DeliveryStatus
-    provider_id: str | None
-    segments: int
-    resource: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def sid(self) -> str | None:
-        """The provider's id under the name that scripts written for Twilio read."""
-        return self.provider_id
 
 
 class Outbox:
@@ -92,6 +48,7 @@ class Outbox:
         policy: Policy,
         clock: Clock,
         sleep: barrier.Sleep = time.sleep,
+        scheduled: ScheduledMessages | None = None,
     ) -> None:
         self._database = database
         self._provider = provider
@@ -99,29 +56,74 @@ class Outbox:
         self._policy = policy
         self._clock = clock
         self._sleep = sleep
+        self._scheduled = scheduled
+        self._claims = Claims(database, provider, phones, policy, clock)
         self._outcomes = Outcomes(database, clock, sleep)
 
     def through(self, carrier: Carrier) -> Self:
         """The same way out, with another carrier of the messages."""
         return type(self)(
-            self._database, carrier, self._phones, self._policy, self._clock, self._sleep
+            self._database,
+            carrier,
+            self._phones,
+            self._policy,
+            self._clock,
+            self._sleep,
+            self._scheduled,
         )
 
     def send(self, draft: Draft) -> Receipt:
         """Send one message, if its number may get it now.
 
-        Raises InvalidNumberError, NotSentError (the gate or the provider knows of an opt-out),
-        ProviderError (the provider did not take it), ProviderOutcomeUnknownError (it may have),
-        IdempotencyConflictError, StorageUnavailableError (it was not sent).
+        What surely never reached the provider is tried again, a few times in a few seconds, each
+        time through the gate. Raises InvalidNumberError, NotSentError (the gate or the provider
+        knows of an opt-out), ProviderError (the provider did not take it),
+        ProviderOutcomeUnknownError (it may have), IdempotencyConflictError,
+        StorageUnavailableError (it was not sent).
         """
         phone = self._phones.parse(draft.to)
-        claimed, body = self._claim(draft, phone)
-        if body is None:
-            return self._first_answer(claimed, phone)
-        if claimed.reason is not None:
-            raise NotSentError(Reason(claimed.reason))
-        message = OutgoingMessage(phone, body or None, draft.sender, draft.options)
-        return self._hand_over(claimed, message)
+        claimed = self._claims.make(draft, phone)
+        if claimed.first:
+            return self._first_answer(claimed.row, phone)
+        if claimed.row.reason is not None:
+            raise NotSentError(Reason(claimed.row.reason), claimed.detail)
+        message = OutgoingMessage(phone, claimed.body or None, draft.sender, draft.options)
+        return self._hand_over(claimed, message, lambda: self._claims.renew(claimed, draft, phone))
+
+    def answer(self, inbound_message_id: int, code: str | None = None) -> Receipt | None:
+        """Send the answer to a text that was not answered in its webhook; None where it is none.
+
+        The one way past the gate, for a STOP's confirmation must reach a suppressed number, and so
+        a narrow one: the text is the stored answer of Inbox and nothing else, it goes to who sent
+        the text, once, within ANSWER_WITHIN and only if the person has texted nothing since. Its
+        row says by its requester what it was. `code`: what belongs in the stored answer's place
+        for it. Raises as `send` does.
+        """
+        query = sa.select(models.InboundMessage).where(
+            models.InboundMessage.id == inbound_message_id
+        )
+        with self._database.read() as connection:
+            text = connection.execute(query).first()
+        if text is None or text.silence != Silence.ANSWERED_APART or text.reply is None:
+            return None
+        phone = self._number_of(text.fingerprint)
+        if phone is None or self._clock() - text.received_at > ANSWER_WITHIN:
+            return None
+        body = text.reply.replace(CODE_PLACE, code or "")
+        draft = Draft(
+            phone.e164,
+            body,
+            self._policy.program,
+            Purpose.SERVICE,
+            text.recipient,
+            "answer",
+            str(inbound_message_id),
+            kept_body=text.reply,
+        )
+        claimed = self._claims.make_answer(inbound_message_id, body, phone, draft)
+        if claimed is None:
+            return None
+        return self._hand_over(claimed, OutgoingMessage(phone, body, text.recipient))
 
     def status(self, message_id: str, program: str | None = None) -> Receipt:
         """What became of a message, of any program or of this one. Raises NotFoundError."""
@@ -139,70 +141,13 @@ class Outbox:
             row.id, row.number, DeliveryStatus(row.status), row.provider_message_id, row.segments
         )
 
-    def _claim(self, draft: Draft, phone: Phone) -> tuple[Any, str | None]:
-        """Decide and write down, in one transaction ordered with every STOP of this number.
-
-        The row and the text to send; no text where the idempotency key has had its answer.
-        """
-        now = self._clock()
-        with self._database.write() as connection:
-            subscribers.lock(connection, phone, now)
-            scope = Scope(draft.program, draft.purpose)
-            person = phone.fingerprint
-            reason = refusals(connection, [person], scope, self._policy, now).get(person)
-            if reason is Reason.UNKNOWN_PROGRAM:
-                raise NotSentError(reason)  # a caller's slip, nothing to keep of this number
-            body = draft.body or ""
-            if reason is None and draft.purpose is Purpose.MARKETING and not _is_template(draft):
-                body = self._with_way_out(connection, draft, phone)
-            row = self._row(draft, phone, body, now)
-            if reason is not None:
-                row |= {"status": DeliveryStatus.REFUSED, "reason": reason, "body": None}
-            added = connection.execute(_CLAIM, row).first()
-            if added is not None:
-                return added, body
-            return self._first_with_same_key(connection, row), None
-
-    def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        which = {"program": draft.program}
-        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
-        token = wayout.token_of(self._phones, phone)
-        if not wayout.can_be_answered(draft.sender):
-            wayout.keep_token(connection, phone, token)
-        return wayout.with_way_out(draft.body, draft.sender, language, self._policy, token)
-
-    def _row(self, draft: Draft, phone: Phone, body: str, now: datetime) -> dict[str, Any]:
-        return {
-            "id": secrets.token_hex(16),
-            "provider": self._provider.name,
-            "fingerprint": phone.fingerprint,
-            "program": draft.program,
-            "purpose": draft.purpose,
-            "sender": draft.sender,
-            "body": draft.kept_body or body,
-            "segments": count_segments(body).count,
-            "status": DeliveryStatus.CLAIMED,
-            "requester": draft.requester,
-            "idempotency_key": draft.idempotency_key,
-            "content_digest": self._digest(draft, phone) if draft.idempotency_key else None,
-            "created_at": now,
-            "updated_at": now,
-        }
-
-    def _digest(self, draft: Draft, phone: Phone) -> bytes:
-        content = [phone.e164, draft.body, draft.program, draft.purpose, draft.sender]
-        return self._phones.fingerprint(json.dumps([content, list(draft.options)]))
-
-    def _first_with_same_key(self, connection: Connection, row: Mapping[str, Any]) -> Any:
-        query = sa.select(_Row).where(
-            _Row.requester == row["requester"], _Row.idempotency_key == row["idempotency_key"]
+    def _number_of(self, fingerprint: bytes) -> Phone | None:
+        query = sa.select(models.Subscriber.number).where(
+            models.Subscriber.fingerprint == fingerprint
         )
-        first = connection.execute(query).first()
-        if first is None or first.content_digest != row["content_digest"]:
-            raise IdempotencyConflictError(
-                "this idempotency_key was used for a different message: use a new key"
-            )
-        return first
+        with self._database.read() as connection:
+            number = connection.execute(query).scalar()
+        return None if number is None else self._phones.read_sender(number)
 
     def _first_answer(self, first: Any, phone: Phone) -> Receipt:
         """What the first call with this idempotency key was told, once it has been told it."""
@@ -211,29 +156,55 @@ class Outbox:
             settled = connection.execute(sa.select(_Row).where(_Row.id == first.id)).one()
         return _repeated(settled, phone)
 
-    def _hand_over(self, claimed: Any, message: OutgoingMessage) -> Receipt:
-        try:
-            accepted = self._carry(claimed, message)
-        except ProviderError as error:
-            self._outcomes.record_failure(claimed, error)
-            if isinstance(error, ProviderOptedOutError):
-                raise NotSentError(Reason.SUPPRESSED) from error
-            raise
-        status = self._outcomes.record_acceptance(claimed, accepted)
+    def _hand_over(
+        self,
+        claimed: Claimed,
+        message: OutgoingMessage,
+        renew: Callable[[], Claimed] | None = None,
+    ) -> Receipt:
+        """Hand over, again while that can't send it twice; `renew` asks the gate for each more."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                accepted = self._carry(claimed.at, message)
+            except ProviderError as error:
+                pause = pause_after(error, attempts) if renew else None
+                if pause is None or renew is None:
+                    self._give_up(claimed.row, error)
+                    raise
+            else:
+                return self._taken(claimed.row, message, accepted)
+            # Nothing is claimed during the pause: no STOP waits for a message that is not on its
+            # way, and one that comes now is seen by the gate.
+            self._outcomes.record_pause(claimed.row)
+            self._sleep(pause)
+            claimed = renew()
+
+    def _give_up(self, row: Any, error: ProviderError) -> None:
+        self._outcomes.record_failure(row, error)
+        if isinstance(error, ProviderOptedOutError):
+            raise NotSentError(Reason.SUPPRESSED) from error
+
+    def _taken(self, row: Any, message: OutgoingMessage, accepted: Acceptance) -> Receipt:
+        status = self._outcomes.record_acceptance(row, accepted)
+        if status is DeliveryStatus.SCHEDULED and self._scheduled is not None:
+            # A STOP that was answered meanwhile did not see it yet as one to be cancelled.
+            self._scheduled.cancel_unwanted(row.fingerprint)
         return Receipt(
-            claimed.id,
+            row.id,
             message.to.e164,
             status,
             accepted.provider_message_id,
-            claimed.segments,
+            row.segments,
             accepted.resource,
         )
 
-    def _carry(self, claimed: Any, message: OutgoingMessage) -> Acceptance:
+    def _carry(self, claimed_at: datetime, message: OutgoingMessage) -> Acceptance:
         """Hand the message over; whatever goes wrong becomes a ProviderError."""
         # No transaction is open here: a slow provider must not hold a number's lock, and what a
         # STOP waits for is this row's status, not a connection.
-        if self._clock() - claimed.created_at > CLAIM_LIFETIME:
+        if self._clock() - claimed_at > CLAIM_LIFETIME:
             raise ProviderError("not sent in time; send it again", permanent=False)
         try:
             return self._provider.send(message)
@@ -241,11 +212,6 @@ class Outbox:
             raise
         except Exception as error:
             raise ProviderOutcomeUnknownError("the provider failed in an unforeseen way") from error
-
-
-def _is_template(draft: Draft) -> bool:
-    """A text that the provider itself holds and fills: nothing can be added to it here."""
-    return not draft.body and any(name == "ContentSid" for name, _ in draft.options)
 
 
 def _repeated(first: Any, phone: Phone) -> Receipt:
@@ -258,7 +224,7 @@ def _repeated(first: Any, phone: Phone) -> Receipt:
             code=first.error_code or 0,
             permanent=first.idempotency_key is not None,
         )
-    if first.status in {DeliveryStatus.CLAIMED, DeliveryStatus.UNKNOWN}:
+    if first.status in {DeliveryStatus.CLAIMED, DeliveryStatus.RETRYING, DeliveryStatus.UNKNOWN}:
         raise ProviderOutcomeUnknownError(
             "it is not known whether the provider took this message the first time"
         )

@@ -5,14 +5,14 @@ a while counts as unknown: it is looked up at the provider, never sent again by 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.core import barrier, consent, delivery, subscribers
+from app.core import barrier, consent, deletions, delivery, subscribers
 from app.core.consent import Evidence
 from app.core.database import Database
 from app.core.errors import (
@@ -23,14 +23,21 @@ from app.core.errors import (
     Reason,
     StorageUnavailableError,
 )
-from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage
+from app.core.models import ALL_PROGRAMS, UNSETTLED, DeliveryStatus, OutboundMessage
 from app.core.policy import Clock
 from app.core.provider import Acceptance
+
+# A key may be used for another message after that; a campaign's keys never.
+KEYS_KEPT = timedelta(days=7)
 
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
 
-_UPDATE = sa.update(OutboundMessage).where(OutboundMessage.id == sa.bindparam("message"))
+_UPDATE = (
+    sa.update(OutboundMessage)
+    .where(OutboundMessage.id == sa.bindparam("message"))
+    .returning(OutboundMessage.body)
+)
 
 _T = TypeVar("_T")
 
@@ -52,7 +59,9 @@ class Outcomes:
         def write(connection: Connection, now: datetime) -> DeliveryStatus:
             provider_id = accepted.provider_message_id
             values = {"status": accepted.status, "provider_message_id": provider_id}
-            _update(connection, claimed, now, values)
+            if _update(connection, claimed, now, values) is None:
+                # The person was erased while the provider had it: its copy must go too.
+                deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
             latest = delivery.apply_early_reports(connection, claimed.provider, provider_id, now)
             return latest or accepted.status
 
@@ -84,16 +93,42 @@ class Outcomes:
             if not isinstance(error, ProviderOutcomeUnknownError):
                 raise
 
+    def record_pause(self, claimed: Any) -> None:
+        """The provider surely has not taken the message, and will be asked again.
+
+        Raises StorageUnavailableError.
+        """
+        values = {"status": DeliveryStatus.RETRYING}
+        self._write(claimed, lambda connection, now: _update(connection, claimed, now, values))
+
     def settle_abandoned(self) -> int:
-        """Mark as unknown what a sender that died has left claimed; how many. A periodic chore."""
+        """Settle what a sender that died has left behind; how many. A periodic chore.
+
+        What was claimed may have been sent: it is unknown. What was waiting to be tried again was
+        not sent.
+        """
         now = self._clock()
-        query = sa.update(OutboundMessage).where(
-            OutboundMessage.status == DeliveryStatus.CLAIMED,
-            OutboundMessage.created_at <= now - barrier.ABANDONED_AFTER,
+        claimed = _left_since(DeliveryStatus.CLAIMED, now).values(
+            status=DeliveryStatus.UNKNOWN, updated_at=now
+        )
+        retrying = (
+            _left_since(DeliveryStatus.RETRYING, now)
+            .where(UNSETTLED)
+            .values(status=DeliveryStatus.FAILED, idempotency_key=None, updated_at=now)
         )
         with self._database.write() as connection:
-            values = {"status": DeliveryStatus.UNKNOWN, "updated_at": now}
-            return connection.execute(query.values(values)).rowcount
+            return sum(connection.execute(each).rowcount for each in (claimed, retrying))
+
+    def free_keys(self) -> int:
+        """Give back the idempotency keys that were kept long enough; how many. A periodic chore."""
+        used = sa.update(OutboundMessage).where(
+            OutboundMessage.idempotency_key.is_not(None),
+            OutboundMessage.created_at < self._clock() - KEYS_KEPT,
+            OutboundMessage.requester.not_like("campaign%"),
+        )
+        with self._database.write() as connection:
+            freed = used.values(idempotency_key=None, content_digest=None)
+            return connection.execute(freed).rowcount
 
     def _write(self, claimed: Any, write: Callable[[Connection, datetime], _T]) -> _T:
         for pause in _PAUSES:
@@ -107,6 +142,12 @@ class Outcomes:
         with self._database.write() as connection:
             subscribers.lock_known(connection, claimed.fingerprint)
             return write(connection, self._clock())
+
+
+def _left_since(status: DeliveryStatus, now: datetime) -> sa.Update:
+    is_left = OutboundMessage.status == sa.literal(str(status), literal_execute=True)
+    long_ago = OutboundMessage.claimed_at <= now - barrier.ABANDONED_AFTER
+    return sa.update(OutboundMessage).where(is_left, long_ago)
 
 
 def _values_of(error: ProviderError) -> dict[str, Any]:
@@ -133,5 +174,9 @@ def _suppress(
     consent.suppress(connection, claimed.fingerprint, ALL_PROGRAMS, reason, evidence, now)
 
 
-def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> None:
-    connection.execute(_UPDATE, {"message": claimed.id, "updated_at": now, **values})
+def _update(
+    connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]
+) -> str | None:
+    """Write it down; the text that the row holds, None where the person was erased meanwhile."""
+    row = {"message": claimed.id, "updated_at": now, **values}
+    return connection.execute(_UPDATE, row).scalar()

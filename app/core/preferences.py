@@ -33,6 +33,7 @@ from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import Terms, all_terms, terms_of
 from app.core.review import Verdict
+from app.core.scheduled import ScheduledMessages
 
 # Known links are never counted: many people share one address of a mobile network.
 _UNKNOWN_LINKS = Limit("unknown links", 30, timedelta(hours=1))
@@ -104,12 +105,14 @@ class Preferences:
         database: Database,
         phones: PhoneReader,
         policy: Policy,
+        scheduled: ScheduledMessages,
         clock: Clock,
         sleep: barrier.Sleep,
     ) -> None:
         self._database = database
         self._phones = phones
         self._policy = policy
+        self._scheduled = scheduled
         self._clock = clock
         self._sleep = sleep
         self._limiter = Limiter(database, clock)
@@ -141,7 +144,8 @@ class Preferences:
     def stop(self, token: str, program: str, visit: Visit) -> None:
         """No more messages of one program, or (ALL_PROGRAMS) of any; as STOP from the handset.
 
-        Returns when it is durable and nothing is on its way any more.
+        Returns when it is durable, nothing is on its way any more and what waited at the provider
+        is cancelled.
         """
         fingerprint = self.person_behind(token, visit.address)
         evidence = visit.evidence()
@@ -156,6 +160,7 @@ class Preferences:
         late = barrier.wait_for(self._database, in_flight, self._sleep)
         if late:
             barrier.record_late(self._database, fingerprint, late, evidence, self._clock())
+        self._scheduled.cancel_unwanted(fingerprint)
 
     def prefer(self, token: str, channel: Channel, email: str, visit: Visit) -> None:
         """How the person wants to be reached from now on, in all programs they are in.

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,8 +25,10 @@ _LONGEST_TEXT = 2000
 class Terms:
     """A program as it holds now: its own choices, and the installation's where it has none.
 
-    `text` is what people are shown and agree to, `text_version` its number. `join_words` and
-    `stop_words` are normalised.
+    `text` is what people are shown and agree to, `text_version` its number. `renewal`: so long
+    before its end a consent may be asked for again. `join_words` and `stop_words` are normalised.
+    `quiet`: from when until when no marketing goes out, on the recipient's clock; `cap`: at most
+    so many messages to a number in so many days.
     """
 
     slug: str
@@ -36,12 +38,15 @@ class Terms:
     sender: str | None
     notice_url: str | None
     retention: timedelta
+    renewal: timedelta
     double_opt_in: bool
     yes_confirms: bool
     join_words: tuple[str, ...]
     stop_words: tuple[str, ...]
     text: str
     text_version: int
+    quiet: tuple[time, time] | None = None
+    cap: tuple[int, int] | None = None
 
 
 class Programs:
@@ -129,6 +134,14 @@ def text_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+def digest_kept(connection: Connection, program: str, version: int) -> bytes:
+    """The digest of a text that was shown."""
+    query = sa.select(ConsentText.digest).where(
+        ConsentText.program == program, ConsentText.version == version
+    )
+    return connection.execute(query).scalar_one()
+
+
 def keep_text(connection: Connection, program: str, text: str, at: datetime) -> int:
     """The version of a text that people are shown; a text not seen before gets the next number."""
     if not 0 < len(text.strip()) <= _LONGEST_TEXT:
@@ -190,13 +203,20 @@ def _terms(row: Any, policy: Policy) -> Terms:
         sender=row.sender or policy.sender,
         notice_url=row.notice_url,
         retention=policy.retention if days is None else timedelta(days=days),
+        renewal=policy.renewal if row.renewal_days is None else timedelta(days=row.renewal_days),
         double_opt_in=policy.double_opt_in if double is None else double,
         yes_confirms=row.yes_confirms,
         join_words=tuple(row.join_words.splitlines()),
         stop_words=tuple(row.stop_words.splitlines()),
         text=row.text or "",
         text_version=row.version or 0,
+        quiet=_pair(row.quiet_from, row.quiet_until),
+        cap=_pair(row.cap_messages, row.cap_days),
     )
+
+
+def _pair(first: Any, second: Any) -> Any:
+    return None if first is None else (first, second)
 
 
 _COLUMNS = frozenset(
@@ -207,12 +227,25 @@ _COLUMNS = frozenset(
         "sender",
         "notice_url",
         "retention_days",
+        "renewal_days",
         "double_opt_in",
         "yes_confirms",
         "join_words",
         "stop_words",
+        "quiet",
+        "cap",
     }
 )
+
+
+_MOST_DAYS = {"retention_days": 3650, "renewal_days": 365}
+
+
+def _check_days(values: Mapping[str, Any]) -> None:
+    for key, most in _MOST_DAYS.items():
+        days = values.get(key)
+        if days is not None and not 1 <= days <= most:
+            raise InvalidInputError(f"{key} must be between 1 and {most}")
 
 
 def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,14 +256,42 @@ def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInputError("yes_confirms must be true or false")
     if values.get("language") not in {None, *LANGUAGES}:
         raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
-    days = values.get("retention_days")
-    if days is not None and not 1 <= days <= 3650:  # noqa: PLR2004 - ten years
-        raise InvalidInputError("retention_days must be between 1 and 3650")
+    _check_days(values)
     url = values.get("notice_url")
     if url is not None and not str(url).startswith(("https://", "http://")):
         raise InvalidInputError("notice_url must be a web address")
+    if "quiet" in values:
+        values["quiet_from"], values["quiet_until"] = _quiet(values.pop("quiet"))
+    if "cap" in values:
+        values["cap_messages"], values["cap_days"] = _cap(values.pop("cap"))
     for key in ("join_words", "stop_words"):
         if key in values:
             said = [words(each) for each in values[key] or ()]
             values[key] = "\n".join(each for each in said if each)
     return values
+
+
+def _quiet(span: tuple[time, time] | str | None) -> tuple[time | None, time | None]:
+    """Two times of day, or as people write them: 20:00-09:00."""
+    if span is None:
+        return None, None
+    try:
+        first, second = map(time.fromisoformat, span.split("-")) if isinstance(span, str) else span
+    except ValueError as error:
+        raise InvalidInputError("quiet hours must be two times of day, as 20:00-09:00") from error
+    if first == second:
+        raise InvalidInputError("quiet hours must begin and end at different times")
+    return first, second
+
+
+def _cap(cap: tuple[int, int] | str | None) -> tuple[int | None, int | None]:
+    """So many messages in so many days; as people write it: 4/7."""
+    if cap is None:
+        return None, None
+    try:
+        messages, days = map(int, cap.split("/")) if isinstance(cap, str) else cap
+    except ValueError as error:
+        raise InvalidInputError("a cap must be messages and days, as 4/7") from error
+    if not (1 <= messages <= 1000 and 1 <= days <= 366):  # noqa: PLR2004 - a year
+        raise InvalidInputError("a cap is 1 to 1000 messages in 1 to 366 days")
+    return messages, days

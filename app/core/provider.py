@@ -1,7 +1,8 @@
 """What the house asks of a provider, the company that carries the SMS."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from app.core.models import DeliveryStatus
@@ -33,7 +34,8 @@ class InboundMessage:
 
     `sender` and `recipient` are as the provider spells them. `opt_out_type` is what the provider
     itself understood (STOP, START, HELP), if it says so. `answered_by_provider`: it has replied
-    to the person already, so the house must not.
+    to the person already, so the house must not. `sent_at`: where the provider's log tells of it,
+    and no webhook did.
     """
 
     provider: str
@@ -43,11 +45,36 @@ class InboundMessage:
     body: str
     opt_out_type: str | None = None
     answered_by_provider: bool = False
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """A line of the provider's own log, of either direction.
+
+    `at`: when it was created there. `service`: the messaging service that sent it, if one did.
+    `answered_by_provider`: as in InboundMessage.
+    """
+
+    provider_message_id: str
+    is_inbound: bool
+    sender: str
+    recipient: str
+    body: str
+    status: DeliveryStatus
+    at: datetime
+    service: str | None = None
+    error_code: int | None = None
+    answered_by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What the provider says became of a message; `to` is the number it went to, if it says so."""
+    """What the provider says became of a message; `to` is the number it went to, if it says so.
+
+    `opted_out`: the provider or the carrier holds an opt-out. `unreachable`: there is no such
+    handset, or it is off for long.
+    """
 
     provider: str
     provider_message_id: str
@@ -55,6 +82,7 @@ class DeliveryReport:
     to: str | None = None
     error_code: int | None = None
     opted_out: bool = False
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +111,7 @@ class Carrier(Protocol):
 
 
 class Provider(Carrier, Protocol):
-    """Carries messages, and shows what it has carried."""
+    """Carries messages, shows what it has carried, and deletes it."""
 
     def fetch(self, provider_message_id: str) -> Mapping[str, Any]:
         """The provider's description of one message. Raises ProviderError (status 404: none)."""
@@ -91,6 +119,29 @@ class Provider(Carrier, Protocol):
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         """A page of the provider's log, filtered by the provider's own parameters."""
+        ...
+
+    def delete(self, provider_message_id: str) -> None:
+        """Delete the provider's copy of a message.
+
+        Raises ProviderError (status 404: none) where it is not gone yet.
+        """
+        ...
+
+    def log(
+        self, since: datetime, until: datetime | None = None, to: str | None = None
+    ) -> Iterator[LoggedMessage]:
+        """All pages of the provider's log of that time, or of it what went to this number.
+
+        Of all senders, in no certain order. Raises ProviderError.
+        """
+        ...
+
+    def cancel(self, provider_message_id: str) -> None:
+        """Cancel a scheduled message. Only app.core.scheduled calls this.
+
+        Raises ProviderError; `permanent` where it is not scheduled any more.
+        """
         ...
 
 
@@ -121,6 +172,10 @@ class SimulatedNetwork(Protocol):
     """The far end of a provider that simulates: its handsets, and the door for their texts."""
 
     door: WebhookDoor
+
+    def lose(self, fields: Mapping[str, str]) -> None:
+        """A text from a handset that only the network's log tells of: its webhook is lost."""
+        ...
 
     def deliver(self, number: str) -> Sequence[DeliveryReport]:
         """A handset is on: what waits for it arrives. The reports that the network then gives."""

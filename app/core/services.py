@@ -4,26 +4,38 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from app.core.accesses import Accesses
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
+from app.core.campaigns import Campaigns
 from app.core.database import Database
+from app.core.deletions import Deletions
 from app.core.delivery import DeliveryLog
 from app.core.dossier import Dossiers
+from app.core.due import Duties
+from app.core.erasure_list import ErasureList
 from app.core.gate import Gate
 from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.joining import JoinForm
 from app.core.ledger import Ledger
+from app.core.limits import Limiter
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
 from app.core.preferences import Preferences
+from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
+from app.core.reconcile import Reconciler
+from app.core.renewal import Renewals
+from app.core.retention import Retention
 from app.core.review import ReviewQueue
+from app.core.scheduled import ScheduledMessages
 from app.core.suppressions import SuppressionList
+from app.core.unknown import UnknownOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +45,18 @@ class Services:
     database: Database
     phones: PhoneReader
     policy: Policy
+    clock: Clock
     provider: Provider
     gate: Gate
     inbox: Inbox
     outbox: Outbox
     outcomes: Outcomes
+    scheduled: ScheduledMessages
+    unknowns: UnknownOutcomes
+    reconciler: Reconciler
     programs: Programs
     opt_ins: OptIns
+    campaigns: Campaigns
     join_form: JoinForm
     preferences: Preferences
     deliveries: DeliveryLog
@@ -48,7 +65,15 @@ class Services:
     histories: Histories
     api_keys: ApiKeys
     ledger: Ledger
+    limiter: Limiter
     dossiers: Dossiers
+    privacy: Privacy
+    renewals: Renewals
+    retention: Retention
+    deletions: Deletions
+    erasure_list: ErasureList
+    accesses: Accesses
+    duties: Duties
 
     @classmethod
     def build(
@@ -60,26 +85,45 @@ class Services:
         clock: Clock = utc_now,
         sleep: Sleep = time.sleep,
     ) -> Self:
-        outbox = Outbox(database, provider, phones, policy, clock, sleep)
+        scheduled = ScheduledMessages(database, provider, clock)
+        outbox = Outbox(database, provider, phones, policy, clock, sleep, scheduled)
+        outcomes = Outcomes(database, clock, sleep)
+        inbox = Inbox(database, phones, policy, scheduled, clock, sleep)
         opt_ins = OptIns(database, phones, policy, outbox, clock)
+        reviews = ReviewQueue(database, clock)
+        deletions = Deletions(database, provider, clock)
+        retention = Retention(database, reviews, policy, clock)
         return cls(
             database=database,
             phones=phones,
             policy=policy,
+            clock=clock,
             provider=provider,
             gate=Gate(database, phones, policy, clock),
-            inbox=Inbox(database, phones, policy, clock, sleep),
+            inbox=inbox,
             outbox=outbox,
-            outcomes=Outcomes(database, clock, sleep),
+            outcomes=outcomes,
+            scheduled=scheduled,
+            unknowns=UnknownOutcomes(database, provider, outcomes, clock),
+            reconciler=Reconciler(database, provider, phones, inbox, outbox, clock),
             programs=Programs(database, policy, clock),
             opt_ins=opt_ins,
+            campaigns=Campaigns(database, phones, policy, outbox, clock, sleep),
             join_form=JoinForm(database, policy, opt_ins, clock),
-            preferences=Preferences(database, phones, policy, clock, sleep),
-            deliveries=DeliveryLog(database, phones, clock),
+            preferences=Preferences(database, phones, policy, scheduled, clock, sleep),
+            deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
-            reviews=ReviewQueue(database, clock),
+            reviews=reviews,
             histories=Histories(database),
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
+            limiter=Limiter(database, clock),
             dossiers=Dossiers(database, phones, policy, clock),
+            privacy=Privacy(database, phones, provider, scheduled, deletions, clock, sleep),
+            renewals=Renewals(database, phones, policy, outbox, clock),
+            retention=retention,
+            deletions=deletions,
+            erasure_list=ErasureList(database, clock),
+            accesses=Accesses(database, clock),
+            duties=Duties(database, retention, policy, clock),
         )

@@ -48,15 +48,22 @@ def learn(connection: Connection, phone: Phone, language: str | None) -> None:
 
     `language`: the one the person wrote in, None where the words did not tell.
     """
-    news = {"number": phone.e164} | ({"language": language} if language else {})
+    news = {"number": phone.e164, "erased_at": None}
+    news |= {"language": language} if language else {}
     connection.execute(
         sa.update(Subscriber).where(Subscriber.fingerprint == phone.fingerprint).values(news)
     )
 
 
-def lock_known(connection: Connection, fingerprint: bytes) -> None:
-    """As `lock`, where only the fingerprint is at hand; the row must exist."""
-    connection.execute(_LOCK_KNOWN, {"person": fingerprint})
+def lock_known(connection: Connection, fingerprint: bytes) -> bool:
+    """As `lock`, where only the fingerprint is at hand; False where there is no such row."""
+    return connection.execute(_LOCK_KNOWN, {"person": fingerprint}).rowcount > 0
+
+
+def note_erased(connection: Connection, fingerprint: bytes, at: datetime) -> None:
+    connection.execute(
+        sa.update(Subscriber).where(Subscriber.fingerprint == fingerprint).values(erased_at=at)
+    )
 
 
 def number_of(connection: Connection, fingerprint: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """The simulated network: a provider and its handsets, in one table. Nothing leaves the machine."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
@@ -19,12 +19,14 @@ from app.core.provider import (
     Acceptance,
     DeliveryReport,
     InboundMessage,
+    LoggedMessage,
     OutgoingMessage,
     WebhookDoor,
     WebhookRequest,
 )
 from app.core.segments import count_segments
-from app.providers.twilio import twiml
+from app.providers import message_log
+from app.providers.twilio import status_of, twiml
 
 NAME = "simulator"
 SENDER = "+393399957505"  # the network's own number, for messages that name no sender
@@ -51,11 +53,36 @@ class SimulatorProvider:
         if not _is_address(message.sender or SENDER):
             text = "Invalid 'From' Phone Number/Caller ID"
             raise ProviderError(text, code=21212, status=400, permanent=True)
+        send_at = _scheduled_for(message)
         row = self._log(
-            "outbound-api", message.sender or SENDER, message.to.e164, message.body or "", "queued"
+            "outbound-api",
+            message.sender or SENDER,
+            message.to.e164,
+            message.body or "",
+            "scheduled" if send_at else "queued",
+            send_at=send_at,
         )
         assert row is not None  # noqa: S101 - a new sid meets no older one
-        return Acceptance(row.sid, DeliveryStatus.QUEUED, self._resource(row))
+        return Acceptance(row.sid, status_of(row.status), self._resource(row))
+
+    def cancel(self, provider_message_id: str) -> None:
+        """A message that waits for its time is not sent."""
+        this = SimulatorMessage.sid == provider_message_id
+        cancel = sa.update(SimulatorMessage).where(this, SimulatorMessage.status == "scheduled")
+        with self._database.write() as connection:
+            if connection.execute(cancel.values(status="canceled")).rowcount:
+                return
+        text = "Message cannot be canceled: it is not scheduled"
+        raise ProviderError(text, code=30409, status=409, permanent=True)
+
+    def log(
+        self, since: datetime, until: datetime | None = None, to: str | None = None
+    ) -> Iterator[LoggedMessage]:
+        return message_log.walk(self.list_messages, since, until, to, status_of)
+
+    def lose(self, fields: Mapping[str, str]) -> None:
+        """A text that the network takes, and whose webhook is lost."""
+        self.door.parse_inbound(fields)  # which keeps it in the log; nobody is told
 
     def fetch(self, provider_message_id: str) -> Mapping[str, Any]:
         query = sa.select(SimulatorMessage).where(SimulatorMessage.sid == provider_message_id)
@@ -95,6 +122,12 @@ class SimulatorProvider:
             "next_page_uri": address(page + 1) if len(rows) > size else None,
         }
 
+    def delete(self, provider_message_id: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                sa.delete(SimulatorMessage).where(SimulatorMessage.sid == provider_message_id)
+            )
+
     def keep_inbound(self, message: InboundMessage) -> None:
         """What a handset texted to the gateway, in the network's log; once."""
         self._log(
@@ -113,7 +146,13 @@ class SimulatorProvider:
 
     def deliver(self, number: str) -> list[DeliveryReport]:
         """The handset is on: what waits for it arrives. The reports that the network then gives."""
-        waiting = sa.and_(SimulatorMessage.recipient == number, SimulatorMessage.status == "queued")
+        due = sa.and_(
+            SimulatorMessage.status == "scheduled", SimulatorMessage.send_at <= self._clock()
+        )
+        waiting = sa.and_(
+            SimulatorMessage.recipient == number,
+            sa.or_(SimulatorMessage.status == "queued", due),
+        )
         with self._database.read() as connection:
             if connection.execute(sa.select(SimulatorMessage.id).where(waiting)).first() is None:
                 return []  # a page that looks every second must not take the write lock for it
@@ -142,6 +181,7 @@ class SimulatorProvider:
         body: str,
         status: str,
         sid: str | None = None,
+        send_at: datetime | None = None,
     ) -> Row[Any] | None:
         row = {
             "sid": sid or "SM" + secrets.token_hex(16),
@@ -151,6 +191,7 @@ class SimulatorProvider:
             "body": body,
             "status": status,
             "created_at": self._clock(),
+            "send_at": send_at,
         }
         with self._database.write() as connection:
             query = insert(SimulatorMessage).values(row).on_conflict_do_nothing()
@@ -205,6 +246,19 @@ class SimulatorProvider:
             "to": row.recipient,
             "uri": f"{uri}.json",
         }
+
+
+def _scheduled_for(message: OutgoingMessage) -> datetime | None:
+    """Twilio's SendAt, with ScheduleType=fixed. Raises ProviderError where it is no time."""
+    options = dict(message.options)
+    if options.get("ScheduleType") != "fixed":
+        return None
+    try:
+        at = datetime.fromisoformat(options.get("SendAt", ""))
+    except ValueError as error:
+        text = "SendAt must be a time in ISO 8601, as 2026-11-24T18:00:00Z"
+        raise ProviderError(text, code=35111, status=400, permanent=True) from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def _is_address(text: str) -> bool:

@@ -5,9 +5,13 @@ https://www.twilio.com/docs/messaging
 
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
+from xml.sax.saxutils import escape
 
 import requests
 import urllib3.exceptions
@@ -17,7 +21,6 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 from twilio.rest import Client
-from twilio.twiml.messaging_response import MessagingResponse
 
 from app.core.errors import (
     ForgedRequestError,
@@ -32,12 +35,17 @@ from app.core.provider import (
     Acceptance,
     DeliveryReport,
     InboundMessage,
+    LoggedMessage,
     OutgoingMessage,
     WebhookRequest,
 )
+from app.providers import message_log
 
 NAME = "twilio"
 OPTED_OUT = 21610  # https://www.twilio.com/docs/api/errors/21610
+
+# Unreachable, unknown or landline handset. https://www.twilio.com/docs/api/errors/30003
+_UNREACHABLE = frozenset({30003, 30005, 30006})
 
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 _STATUSES = {
@@ -66,6 +74,9 @@ _CHANNELS = ("whatsapp:", "rcs:", "messenger:")
 # Seconds to connect and to wait for an answer: a claim that hangs holds up a STOP's answer.
 TIMEOUT = (3.05, 10.0)
 
+# Cancelling comes before the answer to a STOP, which has no time for a slow provider.
+_TIMEOUT_OF_CANCEL = 4.0
+
 _KEPT_CONNECTIONS = 32  # at least one for each thread that sends
 
 # As long as an id may be where it is stored; Twilio's own have 34 characters.
@@ -84,7 +95,10 @@ class TwilioProvider:
         base_url: str,
         status_callback: str | None = None,
         http_client: HttpClient | None = None,
+        *,
+        provider_replies: bool = False,
     ) -> None:
+        self._provider_replies = provider_replies
         self._client = Client(account_sid, auth_token, http_client=http_client or make_transport())
         # The library would bend the address to TWILIO_REGION and TWILIO_EDGE.
         self._client.region = self._client.edge = None
@@ -100,8 +114,30 @@ class TwilioProvider:
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         return _resource(self._request("GET", f".json?{urlencode(query)}" if query else ".json"))
 
-    def _request(self, method: str, path: str, data: Any = None) -> Response:
-        return exchange(lambda: self._client.request(method, self._messages + path, data=data))
+    def delete(self, provider_message_id: str) -> None:
+        # https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource
+        response = self._request("DELETE", f"/{provider_message_id}.json")
+        if not response.ok:
+            raise _refusal(response.status_code, _json(response), response.headers or {})
+
+    def log(
+        self, since: datetime, until: datetime | None = None, to: str | None = None
+    ) -> Iterator[LoggedMessage]:
+        for message in message_log.walk(self.list_messages, since, until, to, status_of):
+            sender = _without_channel(message.sender)
+            answered = answers_itself(message.body, provider_replies=self._provider_replies)
+            yield replace(message, sender=sender, answered_by_provider=answered)
+
+    def cancel(self, provider_message_id: str) -> None:
+        # https://www.twilio.com/docs/messaging/features/message-scheduling
+        path, data = f"/{provider_message_id}.json", {"Status": "canceled"}
+        _resource(self._request("POST", path, data, timeout=_TIMEOUT_OF_CANCEL))
+
+    def _request(
+        self, method: str, path: str, data: Any = None, timeout: float | None = None
+    ) -> Response:
+        address = self._messages + path
+        return exchange(lambda: self._client.request(method, address, data=data, timeout=timeout))
 
 
 def make_transport() -> HttpClient:
@@ -166,8 +202,12 @@ def accepted(response: Response) -> Acceptance:
     sid = resource.get("sid")
     if not isinstance(sid, str) or not 0 < len(sid) <= _LONGEST_ID:
         raise ProviderOutcomeUnknownError("the provider's answer names no message")
-    status = _STATUSES.get(str(resource.get("status")), DeliveryStatus.QUEUED)
-    return Acceptance(sid, status, resource)
+    return Acceptance(sid, status_of(str(resource.get("status"))), resource)
+
+
+def status_of(word: str) -> DeliveryStatus:
+    """What a message's status is where Twilio has it; a new word of theirs is one on its way."""
+    return _STATUSES.get(word, DeliveryStatus.QUEUED)
 
 
 def _resource(response: Response) -> Mapping[str, Any]:
@@ -176,21 +216,37 @@ def _resource(response: Response) -> Mapping[str, Any]:
     if status >= 500:  # noqa: PLR2004
         raise ProviderOutcomeUnknownError(f"the provider failed with status {status}")
     if status >= 400:  # noqa: PLR2004
-        raise _refusal(status, body)
+        raise _refusal(status, body, response.headers or {})
     if body is None:
         raise ProviderOutcomeUnknownError("the provider's answer can't be read")
     return body
 
 
-def _refusal(status: int, body: Mapping[str, Any] | None) -> ProviderError:
+def _refusal(
+    status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+) -> ProviderError:
     code = (body or {}).get("code")
     code = code if isinstance(code, int) else status
     # Twilio repeats the number in some of its texts.
     message = mask_numbers(str((body or {}).get("message") or f"the provider answered {status}"))
     if code == OPTED_OUT:
         return ProviderOptedOutError(message, code=code, status=status)
-    too_many = status == requests.codes.too_many_requests
-    return ProviderError(message, code=code, status=status, permanent=not too_many)
+    if status != requests.codes.too_many_requests:
+        return ProviderError(message, code=code, status=status, permanent=True)
+    wait = _retry_after({name.lower(): value for name, value in headers.items()})
+    return ProviderError(message, code=code, status=status, permanent=False, retry_after=wait)
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Seconds or a date: RFC 9110, section 10.2.3."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        if value.isascii() and value.isdigit():
+            return timedelta(seconds=int(value))
+        wait = parsedate_to_datetime(value) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(wait, timedelta())
 
 
 def _json(response: Response) -> Mapping[str, Any] | None:
@@ -236,7 +292,8 @@ class TwilioWebhooks:
             recipient=fields.get("To", ""),
             body=body,
             opt_out_type=opt_out_type,
-            answered_by_provider=bool(opt_out_type) or self._answers(body),
+            answered_by_provider=bool(opt_out_type)
+            or answers_itself(body, provider_replies=self._provider_replies),
         )
 
     def parse_delivery(self, fields: Mapping[str, str]) -> DeliveryReport:
@@ -250,21 +307,23 @@ class TwilioWebhooks:
             to=_without_channel(fields.get("To", "")) or None,
             error_code=code if code is not None and code < 2**31 else None,
             opted_out=code == OPTED_OUT,
+            unreachable=code in _UNREACHABLE,
         )
 
     def answer(self, message: InboundMessage, reply: str | None) -> str:  # noqa: ARG002
         return twiml(reply)
 
-    def _answers(self, body: str) -> bool:
-        return self._provider_replies and body.strip().upper() in _ANSWERED_WORDS
+
+def answers_itself(body: str, *, provider_replies: bool) -> bool:
+    """Whether Twilio has replied to this text, where it replies (OPT_OUT_REPLIES=provider)."""
+    return provider_replies and body.strip().upper() in _ANSWERED_WORDS
 
 
 def twiml(reply: str | None) -> str:
     """The webhook's answer: one message to the person who texted, or none."""
-    response = MessagingResponse()
-    if reply is not None:
-        response.message(reply)
-    return str(response)
+    # The library's own builder takes longer than the rest of the answer together.
+    message = "" if reply is None else f"<Message>{escape(reply)}</Message>"
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{message}</Response>'
 
 
 def _message_id(fields: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """HTTP in, HTTP out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flask import Flask
 
@@ -30,10 +30,12 @@ def create_app(
     services: Services,
     doors: Iterable[WebhookDoor],
     network: SimulatedNetwork | None = None,
+    start_campaign: Callable[[int], None] | None = None,
 ) -> Flask:
     """Every blueprint brings its own guard, attached to the whole of it.
 
     `network`: what is behind the page /simulator, which without it does not exist.
+    `start_campaign`: hands a campaign to the workers, where there are any.
     """
     app = Flask(__name__, static_folder=None)
     app.config["SECRET_KEY"] = settings.secret_key
@@ -48,7 +50,7 @@ def create_app(
     app.register_blueprint(twilio_api.blueprint(services, settings))
     for door in doors:
         app.register_blueprint(webhooks.blueprint(door, services))
-    table = api.routes(services)
+    table = api.routes(services, start_campaign)
     app.register_blueprint(api.blueprint(table, services))
     app.register_blueprint(docs.blueprint(table, settings.public_url))
     app.register_blueprint(join.blueprint(services, settings.secret_key))

@@ -8,6 +8,8 @@ import os
 import shutil
 import socket
 import struct
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,26 @@ accesslog = None
 _PATIENCE_WITH_CLIENTS = 10
 
 
+# Seconds between two rounds of what has to be done again and again; nobody needs a cron for it.
+_CHORES_EVERY = 60
+
+_chores: list[subprocess.Popen[bytes]] = []
+
+
+def _start_chores() -> None:
+    """In a process of its own: a fork of this one, or a thread, would share what must not be."""
+    command = [sys.executable, "-m", "app.cli", "chores", f"--every={_CHORES_EVERY}"]
+    command.append(f"--parent={os.getpid()}")
+    environment = {name: each for name, each in os.environ.items() if "PROMETHEUS" not in name}
+    _chores.append(subprocess.Popen(command, env=environment))  # noqa: S603
+
+
+def _end_chores() -> None:
+    for process in _chores:
+        process.terminate()
+        process.wait()
+
+
 def on_starting(server: Any) -> None:
     """Send gunicorn's lines the way of all others: structured, and with numbers masked."""
     logs.configure()
@@ -82,6 +104,7 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    _start_chores()
     give_up_on_silent_clients([listener.sock for listener in server.LISTENERS])
     if _simulated:
         print(f"\nThe simulated phone: http://127.0.0.1:{_settings.port}/simulator\n", flush=True)  # noqa: T201
@@ -93,6 +116,7 @@ def child_exit(_: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Leave nothing behind, unless a newer gunicorn has taken over and counts there."""
+    _end_chores()
     if not server.reexec_pid:
         _discard_counts()
 

@@ -1,8 +1,16 @@
 """What /metrics shows, summed over the worker processes by the Prometheus client."""
 
 import os
+from collections.abc import Sequence
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.core.inbound import Outcome
@@ -32,8 +40,27 @@ def count_send(result: str) -> None:
     _SENDS.labels(result).inc()
 
 
-def exposition() -> bytes:
-    """The text format."""
+def exposition(
+    watermark_age: float | None = None, duties: Sequence[tuple[str, int, float]] = ()
+) -> bytes:
+    """The text format. `watermark_age`: seconds, as the database tells it at this moment.
+
+    `duties`: what the law puts a date on, how many are open, in how many seconds the first is late.
+    """
+    told = CollectorRegistry()
+    if duties:
+        count = Gauge("optout_due", "Duties with a date, open", ["duty"], registry=told)
+        left = Gauge("optout_due_seconds", "Until the first is late", ["duty"], registry=told)
+        for duty, number, seconds in duties:
+            count.labels(duty).set(number)
+            left.labels(duty).set(seconds)
+    if watermark_age is not None:
+        name = "optout_watermark_age_seconds"
+        Gauge(name, "Since when texts may be missing", registry=told).set(watermark_age)
+    return _counted() + generate_latest(told)
+
+
+def _counted() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

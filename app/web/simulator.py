@@ -49,6 +49,12 @@ class Text(Asked):
     body: Body
 
 
+class PersonsText(Text):
+    """With `lost` the network takes it and its webhook never comes: `optout reconcile` finds it."""
+
+    lost: bool = False
+
+
 class Message(Text):
     """What a campaign script sends."""
 
@@ -86,9 +92,13 @@ def blueprint(network: SimulatedNetwork, services: Services) -> Blueprint:
 
     @simulator.post("/simulator/text")
     def text() -> Response:
-        asked = _read(Text)
+        asked = _read(PersonsText)
         phone = services.phones.parse(asked.number)
-        take_text(network.door, services, {"from": phone.e164, "body": asked.body})
+        fields = {"from": phone.e164, "body": asked.body}
+        if asked.lost:
+            network.lose(fields)
+        else:
+            take_text(network.door, services, fields)
         return Response(status=204)
 
     @simulator.post("/simulator/send")

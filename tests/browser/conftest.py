@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -44,9 +45,16 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
 
 
 @pytest.fixture
-def address(sqlite: SqliteDatabases) -> Iterator[str]:
+def app(sqlite: SqliteDatabases) -> Iterator[Flask]:
+    settings = made_settings(database_url=sqlite.migrated(), public_url="http://127.0.0.1:8000")
+    app = create_app(settings)
+    yield app
+    app.extensions["gateway"].close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
     """Where the simulator is served, on a free port."""
-    app = create_app(made_settings(database_url=sqlite.migrated()))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -54,7 +62,6 @@ def address(sqlite: SqliteDatabases) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-    app.extensions["gateway"].close()
 
 
 @pytest.fixture

@@ -5,42 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-pytestmark = pytest.mark.browser
+from tests.browser.looking import LOW_CONTRAST
 
-# The contrast of every visible text with what is behind it, where it misses WCAG's AA.
-_LOW_CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
-  };
-  const light = ([r, g, b]) => [r, g, b]
-    .map((c) => c / 255).map((c) => (c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-  const ground = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const colour = rgba(getComputedStyle(at).backgroundColor);
-      if (colour[3] === 1) return colour;
-    }
-    return [255, 255, 255, 1];
-  };
-  const faults = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !node.checkVisibility()) continue;
-    if (node.closest(".unseen, .skip, legend, noscript, title")) continue;
-    const style = getComputedStyle(node);
-    const ink = node instanceof SVGElement ? style.fill : style.color;
-    const pair = [light(rgba(ink)), light(ground(node))].sort((one, other) => other - one);
-    const ratio = (pair[0] + .05) / (pair[1] + .05);
-    if (ratio < 4.5) faults.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return faults;
-}"""
+pytestmark = pytest.mark.browser
 
 
 def conversation(page: Page) -> Locator:
@@ -169,13 +136,13 @@ def test_text_stands_out_from_its_ground(page: Page, scheme: str):
     expect(page.locator("#standing")).to_contain_text("No more messages")
     send(page)
     expect(page.locator("#outcome")).to_contain_text("Refused")
-    assert page.evaluate(_LOW_CONTRAST) == []
+    assert page.evaluate(LOW_CONTRAST) == []
 
     page.get_by_role("button", name="Carla").click()
     page.get_by_role("button", name="Add a phone").click()
     page.get_by_role("textbox", name="Mobile number").press("Enter")
     expect(page.get_by_role("dialog").get_by_role("alert")).not_to_be_empty()
-    assert page.evaluate(_LOW_CONTRAST) == []
+    assert page.evaluate(LOW_CONTRAST) == []
 
 
 def test_the_page_fits_every_screen(page: Page):

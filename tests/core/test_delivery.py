@@ -1,5 +1,6 @@
 """What became of sent messages: reports in any order, in any number, also before we know them."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -150,3 +151,40 @@ def test_a_report_that_cannot_be_stored_is_told_so(services, sent, status, outag
         assert (status(), reason(services)) == (DeliveryStatus.QUEUED, None)
     services.deliveries.record(opted_out(sent))
     assert reason(services) is Reason.SUPPRESSED
+
+
+# --- handsets that can't be reached
+
+
+def out_of_reach(services, count: int, first: int = 0) -> None:
+    for i in range(first, first + count):
+        unreachable = report(f"SM-{i}", DeliveryStatus.UNDELIVERED, error_code=30003)
+        services.deliveries.record(replace(unreachable, unreachable=True))
+
+
+def test_a_handset_that_cannot_be_reached_again_and_again_is_suppressed(services, sent, database):
+    """Three times in a row, as UNREACHABLE_AFTER says; the reason is not taken for an opt-out."""
+    out_of_reach(services, 2)
+    assert reason(services) is None
+    out_of_reach(services, 1, first=2)
+    assert reason(services) is Reason.SUPPRESSED
+    with database.read() as connection:
+        query = sa.select(Suppression.reason)
+        assert connection.execute(query).scalar_one() == consent.UNREACHABLE
+
+
+def test_a_delivered_message_begins_the_count_anew(services, sent):
+    """In a row means in a row; copies of one report count once."""
+    out_of_reach(services, 2)
+    services.deliveries.record(report(sent, DeliveryStatus.DELIVERED))
+    out_of_reach(services, 2, first=2)
+    out_of_reach(services, 2, first=2)
+    assert reason(services) is None
+
+
+def test_who_comes_back_starts_anew(services, sent):
+    """After START one more report does not suppress at once."""
+    out_of_reach(services, 3)
+    services.inbox.receive(text("START"))
+    out_of_reach(services, 1, first=3)
+    assert reason(services) is None

@@ -407,11 +407,11 @@ def test_a_text_costs_few_statements(
     assert len(statements) <= most, "\n".join(statements)
 
 
-def test_a_repeated_text_costs_two_statements(
+def test_a_repeated_text_costs_three_statements(
     database: Database, handset: Handset, provider: FakeProvider
 ):
-    """The lock, and one look."""
+    """The lock, one look, and the first answer."""
     handset.texts("STOP", message_id="SM1")
     with counted_statements(database.engine) as statements:
         handset.texts("STOP", message_id="SM1")
-    assert len(statements) == 2
+    assert len(statements) == 3

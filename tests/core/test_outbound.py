@@ -267,7 +267,7 @@ def test_keys_belong_to_who_asks(services, provider):
 
 def test_what_may_be_sent_again_can_be_under_its_key(services, provider):
     """Surely not sent, and not for good: the same key tries again. A refusal for good is final."""
-    provider.will_refuse(20429, permanent=False)
+    provider.will_refuse(20429, permanent=False, retry_after=timedelta(minutes=1))
     with pytest.raises(ProviderError):
         services.outbox.send(draft(idempotency_key="k"))
     assert services.outbox.send(draft(idempotency_key="k")).status is DeliveryStatus.QUEUED

@@ -3,6 +3,7 @@
 import inspect
 import json
 import pickle
+from datetime import timedelta
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -20,6 +21,8 @@ from app.twilio_messages import FIELDS
 from tests.fakes import FakeProvider
 from tests.making import ACCOUNT_SID, AUTH_TOKEN, made_settings
 from tests.providers.scripts import REACHABLE, SENDER, SUPPRESSED, UNREACHABLE, RecordingTransport
+
+A_MINUTE = timedelta(minutes=1)
 
 
 def test_a_message_goes_out_through_the_clients_own_connection(gateway, transport):
@@ -181,7 +184,7 @@ def test_a_receipt_reads_like_twilios_message(settings):
     ("failure", "status", "code"),
     [
         (ProviderError("no", code=21608, status=400, permanent=True), 400, 21608),
-        (ProviderError("not reached", permanent=False), 503, 20503),
+        (ProviderError("not reached", permanent=False, retry_after=A_MINUTE), 503, 20503),
         (ProviderOutcomeUnknownError("timeout"), 504, 20504),
     ],
 )

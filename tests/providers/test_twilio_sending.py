@@ -267,3 +267,22 @@ def test_reading_passes_on_what_twilio_says():
     listed = provider.list_messages({"DateSent>": "2026-11-24", "To": "+39333"})
     assert listed == {"messages": [TAKEN]}
     assert responses.calls[1].request.url.endswith("?DateSent%3E=2026-11-24&To=%2B39333")
+
+
+@responses.activate
+def test_deleting_is_done_when_twilio_says_so():
+    """204 ends it; what is on its way (20009) or gone (404) says so, for app.core.deletions."""
+    home = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
+    unfinished = {"code": 20009, "message": "delivery to +393331234567 is not complete"}
+    responses.delete(f"{home}/SM1.json", status=204)
+    responses.delete(f"{home}/SM2.json", status=409, json=unfinished)
+    responses.delete(f"{home}/SM3.json", status=404, json={"code": 20404, "message": "none"})
+    provider = TwilioProvider(ACCOUNT_SID, AUTH_TOKEN, "https://api.twilio.com")
+
+    provider.delete("SM1")
+    with pytest.raises(ProviderError) as refused:
+        provider.delete("SM2")
+    with pytest.raises(ProviderError) as gone:
+        provider.delete("SM3")
+    assert (refused.value.code, gone.value.status) == (20009, 404)
+    assert "1234567" not in str(refused.value)

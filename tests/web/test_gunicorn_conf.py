@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.core.schema import migrate
@@ -129,6 +130,21 @@ def test_nothing_is_left_behind(tmp_path):
     with gunicorn(tmp_path):
         assert list(tmp_path.glob("optout-metrics-*"))
     assert not list(tmp_path.glob("optout-metrics-*"))
+
+
+def test_the_chores_run_beside_the_workers_and_end_with_them(tmp_path):
+    """One process does them, without a cron; it ends with the server, also with a killed one."""
+    for kill in (False, True):
+        with gunicorn(tmp_path) as (_, process):
+            [chores] = [
+                child
+                for child in psutil.Process(process.pid).children()
+                if "chores" in child.cmdline()
+            ]
+            if kill:
+                process.kill()
+                assert psutil.wait_procs([chores], timeout=20)[1] == []
+        assert not chores.is_running()
 
 
 def test_wrong_settings_do_not_start(tmp_path):

@@ -19,6 +19,17 @@ ROUTES = {
     "GET /openapi.json": PUBLIC,
     "GET /docs": PUBLIC,
     "GET /static/<asked>/<path:name>": PUBLIC,
+    "GET /join/<slug>": PUBLIC,
+    "POST /join/<slug>": PUBLIC,
+    "GET /join/<slug>/code": PUBLIC,
+    "POST /join/<slug>/code": PUBLIC,
+    "GET /join/<slug>/done": PUBLIC,
+    "GET /u/<token>": PUBLIC,
+    "POST /u/<token>": PUBLIC,
+    "POST /u/<token>/data": PUBLIC,
+    "POST /u/<token>/document": PUBLIC,
+    "GET /u/<token>/erase": PUBLIC,
+    "POST /u/<token>/erase": PUBLIC,
     "POST /webhooks/twilio/inbound": SIGNED,
     "POST /webhooks/twilio/status": SIGNED,
     "POST /api/v1/messages": BEARER,
@@ -27,6 +38,20 @@ ROUTES = {
     "GET /api/v1/suppressions": BEARER,
     "POST /api/v1/suppressions": BEARER,
     "POST /api/v1/suppressions/lift": BEARER,
+    "GET /api/v1/programs": BEARER,
+    "POST /api/v1/programs": BEARER,
+    "GET /api/v1/programs/<slug>": BEARER,
+    "PATCH /api/v1/programs/<slug>": BEARER,
+    "POST /api/v1/subscriptions": BEARER,
+    "POST /api/v1/subscriptions/<id>/confirm": BEARER,
+    "POST /api/v1/subscribers/export": BEARER,
+    "POST /api/v1/subscribers/erase": BEARER,
+    "POST /api/v1/campaigns": BEARER,
+    "GET /api/v1/campaigns/<id>": BEARER,
+    "GET /api/v1/campaigns/<id>/report": BEARER,
+    "POST /api/v1/campaigns/<id>/run": BEARER,
+    "POST /api/v1/campaigns/<id>/pause": BEARER,
+    "POST /api/v1/campaigns/<id>/resume": BEARER,
     "GET /api/v1/reviews": BEARER,
     "POST /api/v1/reviews/<id>": BEARER,
     "POST /2010-04-01/Accounts/<account>/Messages.json": BASIC,
@@ -37,6 +62,7 @@ ROUTES = {
     "POST /simulator/state": SIMULATOR,
     "POST /simulator/text": SIMULATOR,
     "POST /simulator/send": SIMULATOR,
+    "POST /simulator/own-page": SIMULATOR,
     "POST /webhooks/simulator/inbound": SIMULATOR,
     "POST /webhooks/simulator/status": SIMULATOR,
 }
@@ -109,4 +135,4 @@ def test_no_address_has_a_place_for_a_number(app: Flask):
     """Addresses end in logs and histories: what varies in them is never a telephone number."""
     varying = {name for rule in app.url_map.iter_rules() for name in rule.arguments}
 
-    assert varying <= {"id", "asked", "name", "account", "sid"}
+    assert varying <= {"id", "asked", "name", "account", "sid", "slug", "token"}

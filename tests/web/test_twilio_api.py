@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -23,6 +24,8 @@ from tests.web.scripts import (
     send,
     sent,
 )
+
+A_MINUTE = timedelta(minutes=1)
 
 
 def first_lines(messages: list[dict]) -> list[str]:
@@ -210,8 +213,8 @@ def test_when_the_list_cannot_be_read_nothing_is_sent():
     ("failure", "status", "code"),
     [
         (ProviderError("no", code=21608, status=400, permanent=True), 400, 21608),
-        (ProviderError("slow down", code=20429, status=429, permanent=False), 429, 20429),
-        (ProviderError("not reached", permanent=False), 503, 20503),
+        (ProviderError("slow", status=429, permanent=False, retry_after=A_MINUTE), 429, 20429),
+        (ProviderError("not reached", permanent=False, retry_after=A_MINUTE), 503, 20503),
         (ProviderOutcomeUnknownError("timeout"), 504, 20504),
         (ProviderOptedOutError("no", code=21610, status=400), 400, 21610),
     ],
@@ -224,6 +227,7 @@ def test_what_the_provider_says_goes_through(settings, failure, status, code):
         browser = web.create_app(settings, gateway.services, []).test_client()
         answer = send(browser, To=REACHABLE, Body="ciao")
         assert (answer.status_code, answer.json["code"]) == (status, code)
+        assert answer.headers.get("Retry-After") == ("60" if status in {429, 503} else None)
         known = gateway.check([REACHABLE])[0].allowed
     assert known == (code != 21610)
 

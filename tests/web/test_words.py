@@ -28,20 +28,22 @@ def paths(table: Any, prefix: str = "") -> Iterator[str]:
         yield from paths(value, f"{prefix}.{key}" if prefix else key)
 
 
-def placeholders(language: str, path: str) -> set[str]:
-    table: Any = words(language)
+def placeholders(language: str, part: str, path: str) -> set[str]:
+    table: Any = words(language, part)
     for key in path.split("."):
         table = table[key]
     return set(re.findall(r"\{(\w+)\}", str(table)))
 
 
-def test_every_language_says_the_same_things():
+@pytest.mark.parametrize("part", ["", "public"])
+def test_every_language_says_the_same_things(part: str):
     """A word that one language has, all have, with the same places to fill in."""
-    expected = set(paths(words(LANGUAGES[0])))
+    first = LANGUAGES[0]
+    expected = set(paths(words(first, part)))
     for language in LANGUAGES[1:]:
-        assert set(paths(words(language))) == expected
+        assert set(paths(words(language, part))) == expected
         for path in expected:
-            assert placeholders(language, path) == placeholders(LANGUAGES[0], path), path
+            assert placeholders(language, part, path) == placeholders(first, part, path), path
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _literal(escape: re.Match[str]) -> str:
 
 def _repaired(text: str) -> str:
     """Undo UTF-8 that was read as Latin-1 or Windows-1252 on its way ("piÃ¹")."""
-    if "Ã" not in text:
+    if "Ã" not in text and "â€" not in text:
         return text
     try:
         return text.encode("cp1252").decode()

@@ -40,7 +40,7 @@ _REACTION = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _ORIGINAL_BEGINS = re.compile(
-    rf"""^\s*(?:>
+    rf"""^\s*(?:>(?!.*<\s*$)
     |-{{2,}}\s*(?:{_listed("headers")})
     |_{{5,}}\s*$
     |(?:{_listed("dated")})\s[\s\S]{{4,120}}?(?:{_listed("wrote")}).{{0,40}}:\s*$

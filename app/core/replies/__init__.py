@@ -38,6 +38,9 @@ class Reply(StrEnum):
     CODE_OVER = "code_over"
     WHY_CONSENT = "why_consent"
     WHY_NOTHING = "why_nothing"
+    ERASE_CODE = "erase_code"
+    ERASED = "erased"
+    RENEWAL = "renewal"
 
 
 def render(reply: Reply, language: str, brand: str, **facts: object) -> str:

@@ -8,6 +8,8 @@ from app.core.errors import InvalidInputError, ProviderError, ProviderOutcomeUnk
 from app.core.phone import mask_numbers
 from app.core.services import Services
 from app.web.api.access import authenticate
+from app.web.api.campaigns import CampaignRequests, StartCampaign
+from app.web.api.erasures import ErasureRequests
 from app.web.api.messages import Messages
 from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
@@ -15,13 +17,13 @@ from app.web.api.reviews import ReviewRequests
 from app.web.api.routes import Route
 from app.web.api.subscriptions import SubscriptionRequests
 from app.web.api.suppressions import SuppressionRequests
-from app.web.errors import problem, status_of
+from app.web.errors import problem, say_when_to_repeat, status_of
 from app.web.logs import log
 
 PREFIX = "/api/v1"
 
 
-def routes(services: Services) -> list[Route]:
+def routes(services: Services, start_campaign: StartCampaign | None = None) -> list[Route]:
     """All there is, in the order in which it is described."""
     resources = (
         Messages(services),
@@ -29,6 +31,8 @@ def routes(services: Services) -> list[Route]:
         SuppressionRequests(services),
         ReviewRequests(services),
         ProgramRequests(services),
+        ErasureRequests(services),
+        CampaignRequests(services, start_campaign),
     )
     return [route for resource in resources for route in resource.routes()]
 
@@ -77,7 +81,9 @@ def _not_taken(error: ProviderError) -> Response:
         return problem(status, f"{said}; {advice}")
     detail = f"the provider did not take the message: {said}"
     code = error.code or None
-    return problem(status, detail, permanent=error.permanent, provider_code=code)
+    answer = problem(status, detail, permanent=error.permanent, provider_code=code)
+    say_when_to_repeat(answer, error)
+    return answer
 
 
 def _rule() -> str:

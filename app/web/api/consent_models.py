@@ -114,6 +114,8 @@ class Dossier(Given):
     delivery_reports: Rows
     reviews: Rows
     links: Annotated[Rows, Field(description="Hashes of the links to the person's own page.")]
+    campaigns: Annotated[Rows, Field(description="The person's place in each.")]
+    accesses: Annotated[Rows, Field(description="When and why somebody looked at the data.")]
     ledger: Annotated[Rows, Field(description="What happened, each with its proof.")]
     seals: Annotated[Rows, Field(description="The ledger's chain, up to its head.")]
 
@@ -144,6 +146,10 @@ class ProgramChoices(Asked):
     retention_days: Annotated[
         Annotated[int, Field(ge=1, le=3650)] | None,
         Field(description="How long a consent lasts, as the notice says."),
+    ] = None
+    renewal_days: Annotated[
+        Annotated[int, Field(ge=1, le=365)] | None,
+        Field(description="So long before its end people are asked to renew a consent."),
     ] = None
     double_opt_in: Annotated[
         bool | None, Field(description="Whether a consent counts only after its code came back.")
@@ -187,6 +193,7 @@ class Program(Given):
     sender: str | None
     notice_url: str | None
     retention_days: Annotated[int, Field(examples=[730])]
+    renewal_days: Annotated[int, Field(examples=[60])]
     double_opt_in: Annotated[bool, Field(examples=[True])]
     yes_confirms: Annotated[bool, Field(examples=[False])]
     join_words: Annotated[list[str], Field(examples=[["menu"]])]

@@ -32,8 +32,11 @@ class Messages:
             body=MessageRequest,
             fails={
                 409: "Refused: `reason` says why. Nothing was sent.",
-                502: "The provider did not take the message: it was not sent. Where `permanent` is "
-                "false, try again, with the same `idempotency_key` if you like.",
+                429: "The provider takes no more at the moment: it was not sent. Try again after "
+                "`Retry-After`, with the same `idempotency_key` if you like.",
+                502: "The provider does not take this message: it was not sent.",
+                503: "The provider or the database can't be reached: it was not sent. Try again "
+                "after `Retry-After`, with the same `idempotency_key` if you like.",
                 504: "The provider's answer did not come: the message may be on its way. Repeat it "
                 "only with the same `idempotency_key`, which never sends twice.",
             },

@@ -145,7 +145,7 @@ def _example(schema: Json, schemas: Mapping[str, Json]) -> Any:
     if "examples" in schema:
         return schema["examples"][0]
     if schema.get("type") == "object":
-        fields = schema["properties"].items()
+        fields = schema.get("properties", {}).items()  # a map from names to values has none
         needed = schema.get("required", ())
         return {
             name: _example(field, schemas)

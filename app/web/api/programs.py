@@ -99,6 +99,7 @@ def _program(terms: Terms) -> Program:
         sender=terms.sender,
         notice_url=terms.notice_url,
         retention_days=terms.retention.days,
+        renewal_days=terms.renewal.days,
         double_opt_in=terms.double_opt_in,
         yes_confirms=terms.yes_confirms,
         join_words=list(terms.join_words),

@@ -104,7 +104,10 @@ class SubscriptionRequests:
         """
         if only_program(caller) is not None:
             raise Forbidden("a dossier spans all programs: it needs a key of the default program")
-        return Dossier.model_validate(self._services.dossiers.export(asked.to)), 200
+        dossier = self._services.dossiers.export(asked.to)
+        person = self._services.phones.parse(asked.to).fingerprint
+        self._services.accesses.note("api", caller.requester, "dossier", person)
+        return Dossier.model_validate(dossier), 200
 
 
 def _join(caller: Caller, program: str, asked: SubscriptionRequest) -> Join:

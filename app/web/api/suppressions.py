@@ -26,6 +26,7 @@ class SuppressionRequests:
     def __init__(self, services: Services) -> None:
         self._list = services.suppressions
         self._phones = services.phones
+        self._accesses = services.accesses
 
     def routes(self) -> Iterator[Route]:
         yield Route(
@@ -60,6 +61,8 @@ class SuppressionRequests:
         that program's and those of all programs.
         """
         page = self._list.page(asked.cursor, asked.limit, only_program(caller))
+        people = len(page.suppressions)
+        self._accesses.note("api", caller.requester, "suppressions", people=people)
         rows = [Suppression.model_validate(row, from_attributes=True) for row in page.suppressions]
         return Suppressions(suppressions=rows, next_cursor=page.next_cursor), 200
 

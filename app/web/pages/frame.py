@@ -1,6 +1,6 @@
 """What all public pages share: their words, their languages, how they say that something failed.
 
-No failure of these pages says anything about a person.
+No failure says anything about a person.
 """
 
 from dataclasses import dataclass

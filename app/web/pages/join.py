@@ -174,11 +174,14 @@ class _Joining:
 
 
 def _shown(terms: Terms) -> dict[str, Any]:
-    """What the templates say of a program; `sender` only where a person can text it."""
-    sender = terms.sender if terms.sender and can_be_answered(terms.sender) else None
-    if sender and sender.startswith("MG"):  # a messaging service: a pool of numbers, not one
-        sender = None
-    return {"terms": terms, "brand": terms.brand, "sender": sender}
+    """What the templates say of a program.
+
+    `answerable`: whether a person can answer its messages; `sender`: the number to text, where
+    there is one (a messaging service has many).
+    """
+    answerable = can_be_answered(terms.sender)
+    sender = terms.sender if answerable and not (terms.sender or "").startswith("MG") else None
+    return {"terms": terms, "brand": terms.brand, "answerable": answerable, "sender": sender}
 
 
 def _unsealed(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -12,6 +13,7 @@ from app.core.errors import InvalidInputError
 from app.core.models import ALL_PROGRAMS, Channel
 from app.core.preferences import Standing, Visit
 from app.core.services import Services
+from app.documents.dossier import render_dossier
 from app.web.guards import own_forms_only
 from app.web.pages.frame import Frame
 from app.web.pages.visitors import address_of, user_agent_of
@@ -31,6 +33,9 @@ def blueprint(services: Services, secret_key: str) -> Blueprint:
     pages.add_url_rule("", "show", own.show)
     pages.add_url_rule("", "act", own.act, methods=["POST"])
     pages.add_url_rule("/data", "data", own.data, methods=["POST"])
+    pages.add_url_rule("/document", "document", own.document, methods=["POST"])
+    pages.add_url_rule("/erase", "ask_to_erase", own.ask_to_erase)
+    pages.add_url_rule("/erase", "erase", own.erase, methods=["POST"])
     return pages
 
 
@@ -62,14 +67,39 @@ class _OwnPage:
         raise InvalidInputError("there is no such button on this page")
 
     def data(self, token: str) -> Response:
+        """All that is held, for programs and for `optout dossier verify`."""
         if not self._comes_from_page_of(token):
             return self._page(token, 403, fault="stale")
+        content = json.dumps(self._dossier(token), ensure_ascii=False, indent=2)
+        return _file(content, "application/json", "json")
+
+    def document(self, token: str) -> Response:
+        """The same to read, print and hand over."""
+        if not self._comes_from_page_of(token):
+            return self._page(token, 403, fault="stale")
+        language = self.frame.language(known=self._standing(token).language)
+        return _file(render_dossier(self._dossier(token), language), "text/html", "html")
+
+    def ask_to_erase(self, token: str) -> Response:
+        standing = self._standing(token)
+        language = self.frame.language(known=standing.language)
+        form = self.forms.dumps(token)
+        return self.frame.show("erase", language, token=token, form=form, tail=standing.tail)
+
+    def erase(self, token: str) -> Response:
+        """Erase the person. The link is gone with them: this answer is its last page."""
+        if not self._comes_from_page_of(token):
+            return self._page(token, 403, fault="stale")
+        language = self.frame.language(known=self._standing(token).language)
+        fingerprint = self.services.preferences.person_behind(token, self._address())
+        certificate = self.services.privacy.erase_known(fingerprint, "the person", "web")
+        return self.frame.show("erased", language, certificate=certificate)
+
+    def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
         dossier = self.services.dossiers.export_known(fingerprint)
-        content = json.dumps(dossier, ensure_ascii=False, indent=2)
-        response = Response(content, mimetype="application/json")
-        response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
-        return response
+        self.services.accesses.note("web", "the person", "dossier", fingerprint)
+        return dossier
 
     def _stop(self, token: str) -> AnyResponse:
         program = request.form.get("program", "")
@@ -127,3 +157,9 @@ class _OwnPage:
 
     def _address(self) -> str:
         return address_of(request, self.services.policy.public_url)
+
+
+def _file(content: str, kind: str, ending: str) -> Response:
+    response = Response(content, mimetype=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="optout.{ending}"'
+    return response

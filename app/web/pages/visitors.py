@@ -6,6 +6,17 @@ from flask import Request
 
 _LONGEST_NAME = 300  # characters of a browser's name that are kept
 
+# This machine and private networks, where a host's own proxies are (RFC 1918, 4193, 6598).
+_NEAR = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+            *("::1/128", "fc00::/7"),
+        ),
+    )
+)
+
 
 def address_of(request: Request, public_url: str) -> str:
     """The visitor's address: the connection's own, or what our own proxy says it is.
@@ -38,4 +49,4 @@ def _is_near(peer: str) -> bool:
         address = ipaddress.ip_address(peer)
     except ValueError:  # a socket file: only this machine reaches it
         return True
-    return address.is_loopback or address.is_private
+    return any(address in network for network in _NEAR)

@@ -19,6 +19,7 @@ class FakeProvider:
     """Remembers what it was given; `failure` is raised instead, `meanwhile` happens on the way."""
 
     name = "fake"
+    deleted = 0
 
     def __init__(self):
         self.sent: list[OutgoingMessage] = []
@@ -31,6 +32,12 @@ class FakeProvider:
         if self.failure:
             raise self.failure
         return Acceptance(f"SM{len(self.sent):032d}", DeliveryStatus.QUEUED, {})
+
+    def list_messages(self, query):
+        return {"messages": []}
+
+    def delete(self, provider_message_id: str) -> None:
+        self.deleted += 1
 
 
 class Asker:

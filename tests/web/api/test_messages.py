@@ -1,6 +1,7 @@
 """Sending and checking through the API."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 
 import pytest
@@ -13,6 +14,7 @@ from app.core.provider import InboundMessage
 from app.gateway import Gateway
 from tests.web.api.conftest import NUMBER, OTHER
 
+A_MINUTE = timedelta(minutes=1)
 HELLO = {"to": NUMBER, "body": "ciao"}
 
 
@@ -101,7 +103,8 @@ def test_the_same_key_at_the_same_moment_sends_once(api, provider, monkeypatch):
     ("failure", "status", "status_again"),
     [
         (ProviderError(f"{NUMBER} is no good", code=21211, permanent=True), 502, 502),
-        (ProviderError("the provider can't be reached", permanent=False), 502, 201),
+        (ProviderError("not reached", permanent=False, retry_after=A_MINUTE), 503, 201),
+        (ProviderError("no", status=429, permanent=False, retry_after=A_MINUTE), 429, 201),
         (ProviderOptedOutError("unsubscribed recipient", code=21610, status=400), 409, 409),
         (ProviderOutcomeUnknownError("the provider did not answer in time"), 504, 504),
     ],
@@ -109,9 +112,10 @@ def test_the_same_key_at_the_same_moment_sends_once(api, provider, monkeypatch):
 def test_a_failing_provider_is_told_from_an_unknown_outcome(
     api, provider, failure, status, status_again
 ):
-    """502 where it was not sent, 504 where it may have been; the key's answer stays the same.
+    """502 where it is not taken, 429 and 503 where it may be later, 504 where it may have been.
 
-    Only what surely never arrived, and might another time, is tried again with the same key.
+    The key's answer stays the same but for what surely was not taken and might be another time,
+    of which Retry-After says when.
     """
     provider.failure = failure
     asked = HELLO | {"idempotency_key": "spring-42"}
@@ -121,7 +125,7 @@ def test_a_failing_provider_is_told_from_an_unknown_outcome(
     again = api.post("/messages", asked)
 
     assert (first.status_code, again.status_code) == (status, status_again)
-    assert first.json.get("permanent") == (failure.permanent if status == 502 else None)
+    assert first.headers.get("Retry-After") == ("60" if status in {429, 503} else None)
     assert NUMBER not in first.text
     assert len(provider.sent) == (2 if status_again == 201 else 1)
 

@@ -1,0 +1,71 @@
+"""`optout subscriber export`, `optout dossier verify`: what is held about one person, proven."""
+
+import json
+
+import click
+
+from app.cli.common import DOOR, leave, open_gateway, open_input, operator, say, written_whole
+from app.core.dossier_check import check
+from app.documents import LANGUAGES, render_dossier
+
+
+@click.group()
+def subscriber() -> None:
+    """One person: what is held of them, and its erasure."""
+
+
+@subscriber.command()
+@click.argument("number", nargs=-1, required=True)
+@click.option("--json", "json_file", metavar="FILE", help="All of it, for machines to verify.")
+@click.option("--html", "html_file", metavar="FILE", help="The same to read, print and hand over.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Of the document; else as set.")
+def export(
+    number: tuple[str, ...], json_file: str | None, html_file: str | None, language: str | None
+) -> None:
+    """Give all that is held about NUMBER, with its evidence.
+
+    Without --json and --html: JSON on standard output. `optout dossier verify` checks the JSON,
+    anywhere and without this installation.
+    """
+    with open_gateway() as gateway:
+        gateway.services.ledger.seal()  # so that as much as possible of it is proven
+        services, spelling = gateway.services, " ".join(number)
+        dossier = services.dossiers.export(spelling)
+        person = services.phones.parse(spelling).fingerprint
+        services.accesses.note(DOOR, operator(), "dossier", person)
+        spoken = language or gateway.settings.default_language
+    if json_file or not html_file:
+        with written_whole(json_file or "-") as out:
+            out.write(json.dumps(dossier, ensure_ascii=False, indent=2) + "\n")
+    if html_file:
+        with written_whole(html_file) as out:
+            out.write(render_dossier(dossier, spoken))
+    if not dossier["known"]:
+        say("Nothing was ever held about this number.")
+
+
+@click.group()
+def dossier() -> None:
+    """A dossier that was handed out: whether it still says what was written."""
+
+
+@dossier.command()
+@click.argument("file")
+def verify(file: str) -> None:
+    """Verify the dossier FILE (JSON; - is standard input), without settings or database.
+
+    Every entry must lead to its seal and every seal to the next, and what the dossier tells of
+    requests and consents must be what its entries say. Compare the printed head with one that was
+    published or handed out earlier. Exit code 1: something does not fit.
+    """
+    with open_input(file) as stream:
+        try:
+            given = json.load(stream)
+        except (ValueError, RecursionError) as error:
+            raise click.ClickException("this is not a dossier: it is not JSON") from error
+    found = check(given)
+    click.echo(f"{found.proven} entries proven, {found.unsealed} younger than the last seal.")
+    click.echo(f"head  {found.head or '-'}")
+    for fault in found.faults:
+        click.echo(f"FAULT: {fault}")
+    leave(1 if found.faults else 0)

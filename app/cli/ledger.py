@@ -1,0 +1,40 @@
+"""`optout ledger …`: the history that can be proven."""
+
+import click
+
+from app.cli.common import leave, open_gateway, progress
+
+
+@click.group()
+def ledger() -> None:
+    """The consent ledger: seal what is new, verify all there is."""
+
+
+@ledger.command()
+def seal() -> None:
+    """Seal the entries that are old enough, in batches, each chained to the one before.
+
+    Safe at any time. Entries of the last minute wait for the next seal.
+    """
+    with open_gateway() as gateway:
+        click.echo(f"{gateway.services.ledger.seal()} entries sealed.")
+
+
+@ledger.command()
+@click.option("--head", metavar="HEX", help="A head that was written down earlier, elsewhere.")
+def verify(head: str | None) -> None:
+    """Read the whole ledger against its seals: any change, removal or insertion is found.
+
+    Keep the printed head somewhere else; with --head, a history that was cut off or made anew is
+    found too. Exit code 1: something does not fit.
+    """
+    with open_gateway() as gateway:
+        ours = gateway.services.ledger
+        count = ours.count_seals()
+        found = ours.verify(head, lambda seals: progress(seals, "seals", count))
+    click.echo(f"{found.sealed} entries verified under {found.seals} seals.")
+    click.echo(f"{found.unsealed} entries not sealed yet.")
+    click.echo(f"head  {found.head or '-'}")
+    for fault in found.faults:
+        click.echo(f"FAULT: {fault}")
+    leave(1 if found.faults else 0)

@@ -1,0 +1,127 @@
+"""The commands for what the law asks for: erase, prune, renew, tell."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.gateway import Gateway
+from tests.test_cli import NUMBER, done, environment, failed, run
+
+__all__ = ["environment"]  # the fixture of all commands
+
+ASKED = ("--requested-by", "the person, by letter")
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def test_erase_prints_its_certificate(settings):
+    """The certificate as text or JSON, without the number; it can be shown again by its id."""
+    shown = done("subscriber", "erase", NUMBER, *ASKED, "--json").stdout
+    certificate = json.loads(shown)
+
+    again = done("privacy", "certificate", certificate["certificate"]).stdout
+    assert "by letter" in again
+    assert "deleted 0" in again
+    assert NUMBER[3:] not in shown + again
+    with Gateway(settings) as gateway:
+        assert not gateway.check([NUMBER])[0].allowed
+    assert "requested-by" in failed("subscriber", "erase", NUMBER, code=2)
+    assert "no certificate" in failed("privacy", "certificate", "x")
+
+
+def test_prune_tells_what_it_does():
+    """With nothing past its period it says so, and a dry run does not pretend."""
+    assert "Nothing has passed" in done("prune").stdout
+    assert "Nothing has passed" in done("prune", "--dry-run").stdout
+
+
+def test_the_notice_and_the_map_are_printed():
+    """In both languages, with the periods that the settings give."""
+    assert "730 giorni" in done("privacy", "notice").stdout
+    assert "730 days" in done("privacy", "notice", "--language", "en").stdout
+    assert "`subscribers`" in done("privacy", "map").stdout
+
+
+def test_the_list_of_erasures_goes_out_and_in(tmp_path):
+    """What one command writes the other reads; a file of something else is refused by line."""
+    file = tmp_path / "erasures.txt"
+    done("subscriber", "erase", NUMBER, *ASKED)
+    done("privacy", "erasures", "export", str(file))
+
+    assert "were erased: 1" in done("privacy", "reapply-erasures", str(file)).stdout
+    file.write_text(f"{NUMBER}\n")
+    said = failed("privacy", "reapply-erasures", str(file))
+    assert "line 1" in said
+    assert NUMBER[3:] not in said
+
+
+def test_exposure_names_who_took_what():
+    """An export of the list, by the account on this machine."""
+    done("suppress", NUMBER)
+    done("suppressions", "export", "-")
+
+    shown = done("privacy", "exposure", "--since", "2020-01-01").stdout
+    assert "suppressions export  1 people" in shown
+    assert "Nothing" in done("privacy", "exposure", "--since", "2999-01-01").stdout
+
+
+def test_due_deletions_and_renewals_say_that_all_is_well():
+    """With nothing to do each says so and ends well."""
+    assert "texts held for review" in done("privacy", "due").stdout
+    assert "waiting: 0" in done("privacy", "deletions").stdout
+    assert "No consent is near" in done("renewals", "list").stdout
+    assert "Asked 0" in done("renewals", "ask").stdout
+    assert run("renewals", "ask", "--program", "none").exit_code == 1
+
+
+# A process that dies as by kill -9 at its n-th statement, in the middle of whatever it does.
+DIES = """
+import os, signal, sys
+import sqlalchemy as sa
+from app import cli
+left = [int(sys.argv.pop(1))]
+def count(*_):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+sa.event.listen(sa.engine.Engine, "before_cursor_execute", count)
+cli.main()
+"""
+
+
+def killed(statement: int, *arguments: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", DIES, str(statement), *arguments]
+    ended = subprocess.run(command, env=environ, capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def long_ago() -> datetime:
+    return datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def texts(settings) -> list[str | None]:
+    with Gateway(settings) as gateway:
+        return [each["body"] for each in gateway.services.dossiers.export(NUMBER)["messages_sent"]]
+
+
+def test_killed_in_the_middle_and_run_again_it_is_whole(settings):
+    """Kill -9 in an erasure leaves all as it was, in a prune what is whole; again, all is done."""
+    with Gateway(settings, clock=long_ago) as gateway:
+        for number in range(3):
+            gateway.messages.create(to=NUMBER, body=f"Ciao {number}", purpose="service")
+    before = texts(settings)
+
+    killed(14, "subscriber", "erase", NUMBER, *ASKED)
+    assert texts(settings) == before
+    killed(6, "prune")
+    done("subscriber", "erase", NUMBER, *ASKED)
+    assert set(texts(settings)) <= {None}
+    done("prune")
+    assert texts(settings) == []
+    assert "Nothing" in done("prune", "--dry-run").stdout

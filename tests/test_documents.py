@@ -1,0 +1,79 @@
+"""Documents for people: whole, in their language, and loading nothing."""
+
+import html
+import re
+
+import pytest
+
+from app.documents import LANGUAGES, render_dossier
+from app.documents.dossier import _words
+from app.gateway import Gateway
+from tests.core.test_optin import NUMBER, Clock, Handset, ask, sent_code
+
+
+@pytest.fixture
+def dossier(settings):
+    clock = Clock()
+    settings = settings.model_copy(update={"consent": "required"})
+    with Gateway(settings, clock=clock) as gateway:
+        join = {"door": "web", "source": "https://shop.example/join", "address": "203.0.113.7"}
+        ask(gateway, **join, user_agent="<script>alert(1)</script>")
+        handset = Handset(gateway)
+        handset.text(sent_code(gateway))
+        handset.text("STOP")
+        clock.advance(minutes=5)
+        gateway.services.ledger.seal()
+        return gateway.services.dossiers.export(NUMBER)
+
+
+def test_the_document_holds_the_proof(dossier):
+    """Text, door, times, message ids, browser, withdrawal, the chain's digest: all to be read."""
+    for language in LANGUAGES:
+        page = html.unescape(render_dossier(dossier, language))
+        assert f'lang="{language}"' in page
+        for shown in _proof(dossier, language):
+            assert shown in page, shown
+
+
+def _proof(dossier, language):
+    [request] = dossier["requests"]
+    return (
+        NUMBER,
+        request["text"],
+        request["code_message_id"],
+        request["confirmed_by"],
+        "https://shop.example/join",
+        "203.0.113.7",
+        "01/01/2026 12:00:00 UTC" if language == "it" else "2026-01-01 12:00:00 UTC",
+        "330/2025",
+        "STOP",
+        dossier["seals"][-1]["digest"],
+        _words(language)["states"]["withdrawn"],
+        _words(language)["verified"].format(5, 0),
+    )
+
+
+def test_the_document_loads_and_runs_nothing(dossier):
+    """No script, no address that a browser would fetch; a stranger's words stay words."""
+    page = render_dossier(dossier, "fr")
+
+    assert 'lang="en"' in page
+    assert not re.search(r"<(script|link|img|iframe|a)\b|url\(|@import|src=", page)
+    assert "&lt;script&gt;" in page
+
+
+def test_a_forged_dossier_says_so(dossier):
+    """The document is no better than what it was made from."""
+    dossier["requests"][0]["door"] = "sms"
+
+    assert _words("en")["does_not_verify"] in render_dossier(dossier, "en")
+
+
+def test_both_languages_have_the_same_words():
+    """No word is missing in one of them."""
+
+    def names(table):
+        return {(name, *names(value)) if isinstance(value, dict) else name
+                for name, value in table.items()}  # fmt: skip
+
+    assert names(_words("it")) == names(_words("en"))
