@@ -178,3 +178,29 @@ def test_an_explanation_ends_in_the_same_meaning():
     ]
     assert steps[1].left == "Non voglio più ricevere SMS"
     assert "refuse_receiving" in steps[-1].left
+
+
+@pytest.mark.parametrize("text", [">>STOP<<", "donâ€™t text me anymore"])
+def test_marks_that_went_wrong_on_the_way_hide_nothing(text):
+    """Arrows around a word are no quotation, and an apostrophe read in a wrong set is repaired."""
+    assert classify(text).intent is OPT_OUT
+
+
+@pytest.mark.parametrize(
+    ("asks", "does_not"),
+    [
+        ("non scrivetemi più", "non scrivetemi su whatsapp ma qui"),
+        ("toglietemi dalla lista", "toglietemi dalla lista d'attesa"),
+        ("ho scritto stop tre volte", "ho scritto stop senza volere"),
+        ("basta messaggi", "basta un messaggio per prenotare?"),
+        ("remove 555-0101 from your system", "remove eggs from my list"),
+        ("how do I stop getting these messages?", "how do I stop the toilet running"),
+        ("I'd appreciate if you didn't text me", "why you never text me"),
+        ("don't text me", "don't text me before 9, thanks"),
+        ("never text me again", "never unsubscribe me"),
+    ],
+)
+def test_what_stands_beside_the_same_words_decides(asks, does_not):
+    """The same verbs ask for no more texts or for something else, by their object and company."""
+    assert classify(asks).intent is OPT_OUT
+    assert classify(does_not).intent is Intent.NONE
