@@ -50,10 +50,13 @@ class JoinForm:
                 raise
             return secrets.token_hex(16)
 
-    def enter(self, request_id: str, code: str) -> None:
-        """The code was typed in. Raises CodeRefusedError; not for a right code sent twice."""
+    def enter(self, request_id: str, code: str, browser: str | None = None) -> None:
+        """The code was typed in, in this browser, as the ledger is to remember it.
+
+        Raises CodeRefusedError; not for a right code sent twice.
+        """
         try:
-            self._opt_ins.confirm(request_id, code)
+            self._opt_ins.confirm(request_id, code, said=browser)
         except NotFoundError:
             raise CodeRefusedError(self._fault_of_a_guess(request_id)) from None
         except CodeRefusedError:

@@ -161,11 +161,12 @@ class OptIns:
         door: str = "web",
         program: str | None = None,
         details: Mapping[str, Any] | None = None,
+        said: str | None = None,
     ) -> Terms:
         """The code was typed in by the person who asked. Raises CodeRefusedError, NotFoundError.
 
         `program`: the only one whose requests this caller may confirm; None for any. `details`:
-        who handed the code in, for the ledger.
+        who handed the code in, for the ledger; `said`: the browser that did, which erasure reaches.
         """
         fault = None
         with self._database.write() as connection:
@@ -176,7 +177,7 @@ class OptIns:
             fault = _fault_of(self._phones, self._policy, request, code, now)
             terms = terms_of(connection, request.program, self._policy)
             if fault is None:
-                _activate(connection, request, terms, door, request_id, now, details)
+                _activate(connection, request, terms, door, request_id, now, details, said)
             elif fault is CodeFault.WRONG_CODE:
                 fault = _count_attempt(connection, [request], self._policy)
         if fault is not None:
@@ -394,15 +395,21 @@ def _activate(
     message_id: str | None,
     now: datetime,
     details: Mapping[str, Any] | None = None,
+    said: str | None = None,
 ) -> None:
+    sent_at = request.code_sent_at
     evidence = Evidence(
         door,
-        details={
+        said,
+        {
             **(details or {}),
             "request": request.id,
             "text_version": request.text_version,
             "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
             "confirmed_by": message_id,
+            "code_message_id": request.code_message_id,
+            "code_sent_at": sent_at.isoformat() if sent_at else None,
+            "wrong_codes_before": request.attempts,
             "double_opt_in": terms.double_opt_in,
         },
     )

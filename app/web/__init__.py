@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SessionInterface
 
 from app.config import Settings
 from app.core.provider import SimulatedNetwork, WebhookDoor
@@ -25,6 +26,13 @@ from app.web.pages import join, preferences
 _MAX_REQUEST_BYTES = 1024 * 1024
 
 
+class _NoSessions(SessionInterface):
+    """Nobody has a session here: pages and forms carry sealed tokens of their own."""
+
+    def open_session(self, app: Flask, request: Request) -> None:  # noqa: ARG002
+        return None
+
+
 def create_app(
     settings: Settings,
     services: Services,
@@ -38,6 +46,7 @@ def create_app(
     `start_campaign`: hands a campaign to the workers, where there are any.
     """
     app = Flask(__name__, static_folder=None)
+    app.session_interface = _NoSessions()
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_REQUEST_BYTES

@@ -1,6 +1,7 @@
 """`/join/<program>`: number and consent, the code, done. Nobody learns who has opted out."""
 
 import hashlib
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,7 +87,7 @@ class _Joining:
             return self._form(terms, 422, "over")
         code = "".join(filter(str.isdigit, request.form.get("code", "")))
         try:
-            self.services.join_form.enter(asked["id"], code)
+            self.services.join_form.enter(asked["id"], code, self._browser())
         except CodeRefusedError as error:
             return self._code(terms, asked, 422, error.reason)
         return redirect(f"/join/{slug}/done", 303)
@@ -140,6 +141,11 @@ class _Joining:
             user_agent=user_agent_of(request),
             request_id=form,
         )
+
+    def _browser(self) -> str:
+        """Where the code was typed in, as the ledger remembers it."""
+        address = address_of(request, self.services.policy.public_url)
+        return json.dumps({"address": address, "user_agent": user_agent_of(request)})
 
     def _sealed_form(self, terms: Terms) -> dict[str, Any] | None:
         """What the form showed; None where that is not what the program says now."""
