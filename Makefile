@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Writes the requirements files; only `make lock` needs it.
 LOCKER := uv==0.13.9
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header pyproject.toml $(ARGS)
+	--no-annotate --no-header pyproject.toml $(ARGS)
 
 .PHONY: help
 help: ## Show this list
