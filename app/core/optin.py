@@ -230,6 +230,30 @@ def open_request(
     request_id = join.request_id or secrets.token_hex(16)
     code = code_of(phones, request_id) if terms.double_opt_in else None
     expires_at = now + policy.code_lifetime
+    request = _write_down(connection, phone, terms, join, request_id, expires_at, now)
+    details = {
+        **join.details,
+        "request": request_id,
+        "text_version": request.text_version,
+        "text_sha256": text_digest(join.text or terms.text).hex(),
+        "language": request.language,
+    }
+    evidence = Evidence(join.door, join.said or join.filled_in, details)
+    consent.record(connection, Act.JOIN, phone.fingerprint, terms.slug, evidence, now)
+    if code is None:
+        _activate(connection, request, terms, join.door, None, now, join.details)
+    return Opened(request_id, code, expires_at)
+
+
+def _write_down(
+    connection: Connection,
+    phone: Phone,
+    terms: Terms,
+    join: Join,
+    request_id: str,
+    expires_at: datetime,
+    now: datetime,
+) -> Any:
     row = {
         "id": request_id,
         "fingerprint": phone.fingerprint,
@@ -246,19 +270,8 @@ def open_request(
         "code_expires_at": expires_at,
         "created_at": now,
     }
-    request = connection.execute(sa.insert(OptInRequest).values(row).returning(OptInRequest)).one()
-    details = {
-        **join.details,
-        "request": request_id,
-        "text_version": row["text_version"],
-        "text_sha256": text_digest(join.text or terms.text).hex(),
-        "language": row["language"],
-    }
-    evidence = Evidence(join.door, join.said or join.filled_in, details)
-    consent.record(connection, Act.JOIN, phone.fingerprint, terms.slug, evidence, now)
-    if code is None:
-        _activate(connection, request, terms, join.door, None, now, join.details)
-    return Opened(request_id, code, expires_at)
+    query = sa.insert(OptInRequest).values(row).returning(OptInRequest)
+    return connection.execute(query).one()
 
 
 def note_code_sent(
@@ -397,22 +410,8 @@ def _activate(
     details: Mapping[str, Any] | None = None,
     said: str | None = None,
 ) -> None:
-    sent_at = request.code_sent_at
-    evidence = Evidence(
-        door,
-        said,
-        {
-            **(details or {}),
-            "request": request.id,
-            "text_version": request.text_version,
-            "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
-            "confirmed_by": message_id,
-            "code_message_id": request.code_message_id,
-            "code_sent_at": sent_at.isoformat() if sent_at else None,
-            "wrong_codes_before": request.attempts,
-            "double_opt_in": terms.double_opt_in,
-        },
-    )
+    proof = _proof(connection, request, terms, message_id)
+    evidence = Evidence(door, said, {**(details or {}), **proof})
     if door == "sms":
         # The code from the handset is the person's word, and lifts what it contradicts.
         _lift_for(connection, request.fingerprint, terms.slug, evidence, now)
@@ -430,6 +429,23 @@ def _activate(
         .where(OptInRequest.id == request.id)
         .values(status=RequestStatus.ACTIVE, confirmed_at=now, confirmed_by=message_id)
     )
+
+
+def _proof(
+    connection: Connection, request: Any, terms: Terms, message_id: str | None
+) -> dict[str, Any]:
+    """What the ledger keeps of a code's round trip, and of the text that was agreed to."""
+    sent_at = request.code_sent_at
+    return {
+        "request": request.id,
+        "text_version": request.text_version,
+        "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
+        "confirmed_by": message_id,
+        "code_message_id": request.code_message_id,
+        "code_sent_at": sent_at.isoformat() if sent_at else None,
+        "wrong_codes_before": request.attempts,
+        "double_opt_in": terms.double_opt_in,
+    }
 
 
 def _lift_for(
