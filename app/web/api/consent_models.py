@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from app.core.language import LANGUAGES
 from app.core.models import Channel, RequestStatus
+from app.core.notices import LONGEST
 from app.web.api.models import Asked, Given, Label, Number, ProgramOrOwn, Words
 
 MAX_TEXT = 2000  # characters of a consent text
@@ -141,7 +142,32 @@ class ProgramChoices(Asked):
     ] = None
     notice_url: Annotated[
         Annotated[Label, Field(max_length=500)] | None,
-        Field(description="The privacy notice.", examples=["https://shop.example/privacy"]),
+        Field(
+            description="Where the privacy notice is.", examples=["https://shop.example/privacy"]
+        ),
+    ] = None
+    notice_text: Annotated[
+        Annotated[Words, Field(min_length=1, max_length=LONGEST)] | None,
+        Field(
+            description="The notice's words: kept with a version, shown on the form, and sealed "
+            "with each consent by their SHA-256. New ones follow the old, which are kept."
+        ),
+    ] = None
+    notice_sha256: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None,
+        Field(description="In place of `notice_text`: of the file that you keep yourself."),
+    ] = None
+    controller_name: Annotated[
+        Annotated[Label, Field(max_length=200)] | None,
+        Field(description="Who answers for the data: the legal name.", examples=["Da Gino S.r.l."]),
+    ] = None
+    controller_address: Annotated[
+        Annotated[Label, Field(max_length=300)] | None,
+        Field(description="Its postal address.", examples=["Via Roma 1, 20121 Milano"]),
+    ] = None
+    privacy_contact: Annotated[
+        Annotated[Label, Field(max_length=254)] | None,
+        Field(description="Where to write about privacy.", examples=["privacy@shop.example"]),
     ] = None
     retention_days: Annotated[
         Annotated[int, Field(ge=1, le=3650)] | None,
@@ -192,6 +218,13 @@ class Program(Given):
     language: Language
     sender: str | None
     notice_url: str | None
+    notice_version: Annotated[
+        int | None, Field(description="Of the notice's words; null: they were never recorded.")
+    ]
+    notice_sha256: str | None
+    controller_name: str | None
+    controller_address: str | None
+    privacy_contact: str | None
     retention_days: Annotated[int, Field(examples=[730])]
     renewal_days: Annotated[int, Field(examples=[60])]
     double_opt_in: Annotated[bool, Field(examples=[True])]
