@@ -24,5 +24,8 @@ def access_information(policy: Policy, provider: str) -> dict[str, Any]:
             {"aim": aim, "period": period, "what": what} for (aim, period), what in held.items()
         ],
         "periods": lengths(policy),
-        "recipients": [{"kind": "sms_provider", "name": provider}, {"kind": "hosting"}],
+        "recipients": [
+            {"kind": "sms_provider", "name": provider},
+            {"kind": "hosting", "name": None},
+        ],
     }

@@ -77,6 +77,11 @@ class Ledger:
             found.faults.append("no seal has the expected head: the history was cut or made anew")
         return found
 
+    def head(self) -> Any:
+        """The newest seal, a row of LedgerSeal; None where nothing is sealed yet."""
+        with self._database.read() as connection:
+            return connection.execute(_LAST_SEAL).first()
+
     def count_seals(self) -> int:
         with self._database.read() as connection:
             return connection.execute(sa.select(sa.func.count(LedgerSeal.number))).scalar_one()

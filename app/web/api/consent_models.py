@@ -101,11 +101,34 @@ class Dossier(Given):
     format: Annotated[str, Field(examples=["optout-dossier/1"])]
     standard: Annotated[str, Field(examples=["ISO/IEC TS 27560:2023"])]
     generated_at: datetime
+    time_zone: Annotated[
+        str, Field(description="The number's, for who reads it.", examples=["Europe/Rome"])
+    ]
     number: Annotated[str, Field(description="Empty once erased.", examples=["+393331234567"])]
     fingerprint: Annotated[
         str, Field(description="What the number is known by, in hexadecimal.", examples=["9f2c"])
     ]
     known: Annotated[bool, Field(description="False: nothing was ever held.", examples=[True])]
+    controller: Annotated[
+        dict[str, str | None],
+        Field(
+            description="Who answers for the data: `name` (the brand where no `legal_name` was "
+            "set), `address`, `contact`.",
+            examples=[{"name": "Da Gino S.r.l."}],
+        ),
+    ]
+    access: Annotated[
+        dict[str, Any],
+        Field(
+            description="Why and how long each kind of data is held, and who else gets it "
+            "(GDPR art. 15).",
+            examples=[{"recipients": [{"kind": "sms_provider", "name": "twilio"}]}],
+        ),
+    ]
+    programs: Annotated[
+        dict[str, dict[str, str | None]],
+        Field(description="What the programs named here are called.", examples=[{}]),
+    ]
     subscriber: Rows
     consent_records: Annotated[Rows, Field(description="As in ISO/IEC TS 27560:2023.")]
     requests: Annotated[Rows, Field(description="Each asking to join, with the text shown.")]
