@@ -195,7 +195,7 @@ TABLES: Mapping[str, Table] = {
     "delivery_reports": Table(
         (
             Held(
-                "provider_message_id status error_code reported_at",
+                "provider_message_id status error_code names_opt_out reported_at",
                 "what became of a message",
                 Aim.PROOF,
                 Period.RECORD,

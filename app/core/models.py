@@ -352,7 +352,10 @@ class ReviewHold(Base):
 
 
 class DeliveryReport(Base):
-    """One thing the provider said became of a message. Kept even if it comes before we know it."""
+    """One thing the provider said became of a message. Kept even if it comes before we know it.
+
+    `names_opt_out`: of somebody who is not known yet; it counts once the message is.
+    """
 
     __tablename__ = "delivery_reports"
 
@@ -360,6 +363,7 @@ class DeliveryReport(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     status: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     error_code: Mapped[int | None]
+    names_opt_out: Mapped[bool] = mapped_column(server_default=sa.false())
     reported_at: Mapped[datetime]
 
 
