@@ -32,7 +32,7 @@ def export(
         services, spelling = gateway.services, " ".join(number)
         dossier = services.dossiers.export(spelling)
         person = services.phones.parse(spelling).fingerprint
-        services.accesses.note(DOOR, operator(), "dossier", person)
+        services.accesses.note_dossier(DOOR, operator(), person)
         spoken = language or gateway.settings.default_language
     if json_file or not html_file:
         with written_whole(json_file or "-") as out:

@@ -16,7 +16,15 @@ Json = Mapping[str, Any]
 LANGUAGES = ("it", "en")
 
 # The parts that stand in the document as they are: of little use to a reader, but the person's.
-_OTHERS = ("subscriber", "reviews", "links", "campaigns", "accesses")
+_OTHERS = (
+    "subscriber",
+    "reviews",
+    "links",
+    "campaigns",
+    "accesses",
+    "person_requests",
+    "copy_searches",
+)
 
 
 def render_dossier(dossier: Json, language: str) -> str:

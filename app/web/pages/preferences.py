@@ -98,7 +98,7 @@ class _OwnPage:
     def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
         dossier = self.services.dossiers.export_known(fingerprint)
-        self.services.accesses.note("web", "the person", "dossier", fingerprint)
+        self.services.accesses.note_dossier("web", "the person", fingerprint)
         return dossier
 
     def _stop(self, token: str) -> AnyResponse:
