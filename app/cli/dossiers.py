@@ -33,7 +33,7 @@ def export(
         services, spelling = gateway.services, " ".join(number)
         dossier = services.dossiers.export(spelling)
         person = services.phones.parse(spelling).fingerprint
-        services.accesses.note(DOOR, operator(), "dossier", person)
+        services.accesses.note_dossier(DOOR, operator(), person)
         spoken = language or gateway.settings.default_language
     content = json.dumps(dossier, ensure_ascii=False, indent=2) + "\n"
     if json_file or not html_file:

@@ -16,7 +16,7 @@ from app.core.models import (
     LinkToken,
     OptInRequest,
     OutboundMessage,
-    ProviderDeletion,
+    PersonRequest,
     ReviewHold,
     SimulatorMessage,
     Subscriber,
@@ -195,7 +195,7 @@ TABLES: Mapping[str, Table] = {
     "delivery_reports": Table(
         (
             Held(
-                "provider_message_id status error_code reported_at",
+                "provider_message_id status error_code names_opt_out reported_at",
                 "what became of a message",
                 Aim.PROOF,
                 Period.RECORD,
@@ -231,6 +231,30 @@ TABLES: Mapping[str, Table] = {
             ),
         ),
         "provider certificate attempts next_attempt_at last_error",
+    ),
+    "copy_searches": Table(
+        (
+            Held(
+                "fingerprint since until",
+                "where to look for copies at the provider",
+                Aim.PROTECT,
+                Period.RECORD,
+                erased=False,
+            ),
+        ),
+        "id provider certificate attempts next_attempt_at last_error",
+    ),
+    "person_requests": Table(
+        (
+            Held(
+                "fingerprint kind door asked_at closed_at",
+                "that the person asked for their data or to be erased",
+                Aim.ANSWER,
+                Period.RECORD,
+            ),
+            Held("closed_by", "the operator who closed it", Aim.ANSWER, Period.RECORD),
+        ),
+        "id",
     ),
     "accesses": Table(
         (
@@ -280,7 +304,12 @@ TABLES: Mapping[str, Table] = {
 
 # What an erasure does, beyond the consents, suppressions and ledger, which app.core.consent alone
 # writes: the rows of one person that go, and the columns that are emptied in those that stay.
-ROWS_THAT_GO: tuple[type[Any], ...] = (ReviewHold, OptInRequest, LinkToken)
+ROWS_THAT_GO: tuple[type[Any], ...] = (
+    ReviewHold,
+    OptInRequest,
+    LinkToken,
+    PersonRequest,
+)
 EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     Subscriber: ("number", "language"),
     InboundMessage: ("body", "reply", "language", "opt_in_request_id"),
@@ -288,9 +317,8 @@ EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     CampaignRecipient: ("fields",),
     Access: ("fingerprint",),
 }
-# Rows in which the number itself stands, and tables that an erasure only adds to.
+# Rows in which the number itself stands.
 BY_NUMBER = SimulatorMessage
-ADDED_TO = ProviderDeletion
 
 
 def named(table: Table) -> set[str]:

@@ -22,12 +22,14 @@ from app.core.models import (
     CampaignRecipient,
     Consent,
     ConsentText,
+    CopySearch,
     DeliveryReport,
     InboundMessage,
     LedgerEntry,
     LinkToken,
     OptInRequest,
     OutboundMessage,
+    PersonRequest,
     PrivacyNotice,
     ReviewHold,
     Subscriber,
@@ -52,10 +54,12 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
     "links": (LinkToken, "token_hash"),
     "campaigns": (CampaignRecipient, "campaign_id"),
     "accesses": (Access, "at"),
+    "person_requests": (PersonRequest, "asked_at"),
+    "copy_searches": (CopySearch, "since"),
 }
 # Columns that say nothing of the person: keys, and which colleague acted (EU Court of Justice,
 # C-579/21: when and why somebody looked is the person's to know, who of the staff it was is not).
-_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by"})
+_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by", "closed_by"})
 
 # All tables that know a person: what is not among them can't be in the dossier.
 TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})

@@ -30,6 +30,7 @@ from app.core.models import (
     OptInRequest,
     Purpose,
     RequestStatus,
+    ReviewHold,
     Subscriber,
     Suppression,
 )
@@ -183,6 +184,9 @@ class Renewals:
             Suppression.fingerprint == Consent.fingerprint,
             Suppression.program.in_((terms.slug, ALL_PROGRAMS)),
         )
+        held = sa.exists().where(
+            ReviewHold.fingerprint == Consent.fingerprint, ReviewHold.decided_at.is_(None)
+        )
         key = sa.tuple_(Consent.expires_at, Consent.fingerprint)
         query = (
             sa.select(
@@ -203,6 +207,7 @@ class Renewals:
                 Consent.expires_at <= now + terms.renewal,
                 Subscriber.number.is_not(None),
                 ~stopped,
+                ~held,
             )
         )
         if place is not None:

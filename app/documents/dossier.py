@@ -19,7 +19,15 @@ Json = Mapping[str, Any]
 LANGUAGES = ("it", "en")
 
 # The parts that stand in the document line by line: of little use to a reader, but the person's.
-_OTHERS = ("subscriber", "reviews", "links", "campaigns", "accesses")
+_OTHERS = (
+    "subscriber",
+    "reviews",
+    "links",
+    "campaigns",
+    "accesses",
+    "person_requests",
+    "copy_searches",
+)
 
 
 def render_dossier(dossier: Json, language: str, json_sha256: str | None = None) -> str:

@@ -140,6 +140,12 @@ class Dossier(Given):
     links: Annotated[Rows, Field(description="Hashes of the links to the person's own page.")]
     campaigns: Annotated[Rows, Field(description="The person's place in each.")]
     accesses: Annotated[Rows, Field(description="When and why somebody looked at the data.")]
+    person_requests: Annotated[
+        Rows, Field(description="When the person asked for their data or to be erased.")
+    ]
+    copy_searches: Annotated[
+        Rows, Field(description="Where the provider's log is searched after an erasure.")
+    ]
     ledger: Annotated[Rows, Field(description="What happened, each with its proof.")]
     seals: Annotated[Rows, Field(description="The ledger's chain, up to its head.")]
 

@@ -111,7 +111,7 @@ class SubscriptionRequests:
             raise Forbidden("a dossier spans all programs: it needs a key of the default program")
         dossier = self._services.dossiers.export(asked.to)
         person = self._services.phones.parse(asked.to).fingerprint
-        self._services.accesses.note("api", caller.requester, "dossier", person)
+        self._services.accesses.note_dossier("api", caller.requester, person)
         if _prefers_page():
             language = self._services.policy.language
             preferred = request.accept_languages.best_match(LANGUAGES, language)

@@ -19,7 +19,7 @@ from app.core.services import Services
 from app.core.wayout import can_be_answered
 from app.web.guards import own_forms_only
 from app.web.pages.frame import Frame
-from app.web.pages.visitors import address_of, user_agent_of
+from app.web.visitors import address_of, user_agent_of
 
 _COOKIE = "joining"
 _FORM_LIFETIME = timedelta(days=1)
