@@ -1,6 +1,8 @@
 """The commands around consent: programs, the ledger, dossiers, consents from elsewhere."""
 
+import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
