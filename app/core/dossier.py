@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import ledger
+from app.core import ledger, rekeying
 from app.core.database import Database
 from app.core.models import (
     Access,
@@ -81,10 +81,12 @@ class Dossiers:
         return self._of(Phone(number, fingerprint))
 
     def _of(self, phone: Phone) -> Json:
+        rekeying.settle(self._database, [phone])
         with self._database.read() as connection:
             person = _Person(connection, phone.fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
-            entries = person.rows(LedgerEntry, "id")
+            names = rekeying.all_of(connection, phone.fingerprint)
+            entries = person.entries(names)
             proofs = ledger.proof_of(connection, [entry.id for entry in entries])
             first = min((proof["seal"] for proof in proofs.values()), default=None)
             return {
@@ -93,6 +95,7 @@ class Dossiers:
                 "generated_at": _written(self._clock()),
                 "number": phone.e164,
                 "fingerprint": phone.fingerprint.hex(),
+                "former_fingerprints": [each.hex() for each in names[1:]],
                 "known": bool(plain["subscriber"]),
                 "consent_records": person.consent_records(),
                 "requests": person.requests(),
@@ -114,6 +117,11 @@ class _Person:
     def rows(self, table: type[Any], order: str) -> Sequence[Any]:
         query = sa.select(table).where(table.fingerprint == self.fingerprint)
         return self.connection.execute(query.order_by(getattr(table, order))).all()
+
+    def entries(self, names: Sequence[bytes]) -> Sequence[Any]:
+        """The ledger's; older ones know the person by a fingerprint of an earlier key."""
+        query = sa.select(LedgerEntry).where(LedgerEntry.fingerprint.in_(names))
+        return self.connection.execute(query.order_by(LedgerEntry.id)).all()
 
     def plain(self, table: type[Any], order: str) -> list[Json]:
         return [_plain(row) for row in self.rows(table, order)]

@@ -30,6 +30,7 @@ from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.reconcile import Reconciler
+from app.core.rekeying import Rekeying
 from app.core.renewal import Renewals
 from app.core.retention import Retention
 from app.core.review import ReviewQueue
@@ -72,6 +73,7 @@ class Services:
     retention: Retention
     deletions: Deletions
     erasure_list: ErasureList
+    rekeying: Rekeying
     accesses: Accesses
     duties: Duties
 
@@ -123,7 +125,8 @@ class Services:
             renewals=Renewals(database, phones, policy, outbox, clock),
             retention=retention,
             deletions=deletions,
-            erasure_list=ErasureList(database, clock),
+            erasure_list=ErasureList(database, phones, clock),
+            rekeying=Rekeying(database),
             accesses=Accesses(database, clock),
             duties=Duties(database, retention, policy, clock),
         )
