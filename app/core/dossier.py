@@ -30,7 +30,7 @@ from app.core.models import (
     Subscriber,
     Suppression,
 )
-from app.core.phone import Phone, PhoneReader
+from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import Terms, terms_of
 
@@ -71,21 +71,22 @@ class Dossiers:
 
     def export(self, number: str) -> Json:
         """The dossier as JSON. Raises InvalidNumberError; an unknown number has an empty one."""
-        return self._of(self._phones.parse(number))
+        phone = self._phones.parse(number)
+        rekeying.settle(self._database, [phone])
+        return self._of(phone.e164, phone.fingerprint)
 
     def export_known(self, fingerprint: bytes) -> Json:
         """The same for the person behind a link."""
         with self._database.read() as connection:
             query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
             number = connection.execute(query).scalar() or ""
-        return self._of(Phone(number, fingerprint))
+        return self._of(number, fingerprint)
 
-    def _of(self, phone: Phone) -> Json:
-        rekeying.settle(self._database, [phone])
+    def _of(self, number: str, fingerprint: bytes) -> Json:
         with self._database.read() as connection:
-            person = _Person(connection, phone.fingerprint, self._policy)
+            person = _Person(connection, fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
-            names = rekeying.all_of(connection, phone.fingerprint)
+            names = rekeying.all_of(connection, fingerprint)
             entries = person.entries(names)
             proofs = ledger.proof_of(connection, [entry.id for entry in entries])
             first = min((proof["seal"] for proof in proofs.values()), default=None)
@@ -93,8 +94,8 @@ class Dossiers:
                 "format": FORMAT,
                 "standard": STANDARD,
                 "generated_at": _written(self._clock()),
-                "number": phone.e164,
-                "fingerprint": phone.fingerprint.hex(),
+                "number": number,
+                "fingerprint": fingerprint.hex(),
                 "former_fingerprints": [each.hex() for each in names[1:]],
                 "known": bool(plain["subscriber"]),
                 "consent_records": person.consent_records(),

@@ -37,9 +37,9 @@ class Phone:
 
     e164: str
     fingerprint: bytes
-    region: str | None = None
-    generation: int = 1
-    former: bytes | None = None
+    region: str | None
+    generation: int
+    former: bytes | None
 
     def __str__(self) -> str:
         return mask(self.e164)
@@ -111,7 +111,7 @@ class PhoneReader:
     def _as_it_is(self, spelling: str) -> Phone | None:
         """What is in its final form already, without asking the library."""
         region = region_of(spelling)
-        return Phone(spelling, self.fingerprint(spelling), region) if region else None
+        return self._known_as(spelling, region) if region else None
 
     def _valid(self, plain: str) -> phonenumbers.PhoneNumber | None:
         if not _SPELLING.fullmatch(plain):
