@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.core import rekeying
 from app.core.database import Database, UtcDateTime
 from app.core.errors import InvalidNumberError, Reason
 from app.core.models import (
@@ -198,6 +199,7 @@ class Gate:
     def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
         phones = [self._phone(number) for number in numbers]
         known = {phone.fingerprint: phone for phone in phones if phone is not None}
+        rekeying.settle(self._database, known.values())
         with self._database.read() as connection:
             refused: Mapping[bytes, Refusal] = refusals(
                 connection, list(known.values()), scope, self._policy, self._clock()
