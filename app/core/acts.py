@@ -169,8 +169,6 @@ def _join(turn: Turn, terms: Terms) -> Said:
     )
     if opened.code is None:
         return _joined(terms)
-    message_id = turn.message.provider_message_id
-    optin.note_code_sent(turn.connection, turn.phone, terms.slug, opened.id, message_id, turn.now)
     return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
 
 

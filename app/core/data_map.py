@@ -116,7 +116,7 @@ TABLES: Mapping[str, Table] = {
             Held("address user_agent", "the browser that asked", Aim.PROOF, Period.CONSENT),
             Held("code_expires_at attempts", "the code's round trip", Aim.PROTECT, Period.CODE),
         ),
-        "id text_version",
+        "id text_version notice_url notice_version",
     ),
     "ledger_entries": Table(
         (
@@ -195,7 +195,7 @@ TABLES: Mapping[str, Table] = {
     "delivery_reports": Table(
         (
             Held(
-                "provider_message_id status error_code reported_at",
+                "provider_message_id status error_code names_opt_out reported_at",
                 "what became of a message",
                 Aim.PROOF,
                 Period.RECORD,
@@ -283,10 +283,12 @@ TABLES: Mapping[str, Table] = {
     ),
     "programs": Table(
         other="slug brand purpose language sender notice_url retention_days renewal_days "
-        "double_opt_in yes_confirms join_words stop_words text_version quiet_from quiet_until "
-        "cap_messages cap_days created_at"
+        "double_opt_in yes_confirms join_words stop_words text_version notice_version "
+        "controller_name controller_address privacy_contact quiet_from quiet_until cap_messages "
+        "cap_days created_at"
     ),
     "consent_texts": Table(other="program version digest text created_at"),
+    "privacy_notices": Table(other="program version digest text created_at"),
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),

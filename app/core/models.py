@@ -125,7 +125,9 @@ class Program(Base):
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
     that name the program after STOP, normalised, one a line. `text_version`: the consent text that
-    people are shown now; other doors and imports may have shown texts of their own since. No
+    people are shown now; other doors and imports may have shown texts of their own since.
+    `notice_version`: the privacy notice's. `controller_…` and `privacy_contact`: who answers for
+    the data (GDPR art. 4(7), 13(1)(a)). No
     marketing goes out from `quiet_from` to `quiet_until`, on the recipient's clock, nor more than
     `cap_messages` to one number in `cap_days`.
     """
@@ -149,6 +151,10 @@ class Program(Base):
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
     text_version: Mapped[int | None]
+    notice_version: Mapped[int | None]
+    controller_name: Mapped[str | None]
+    controller_address: Mapped[str | None]
+    privacy_contact: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -164,6 +170,25 @@ class ConsentText(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     text: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PrivacyNotice(Base):
+    """A notice under GDPR art. 13 as it was worded. Once used it is never changed, only followed.
+
+    `digest`: SHA-256 of the text in UTF-8, or, where the owner keeps the text elsewhere (`text` is
+    None), of the owner's file.
+    """
+
+    __tablename__ = "privacy_notices"
+    __table_args__ = (sa.UniqueConstraint("program", "digest"),)
+
+    program: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("programs.slug"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -203,6 +228,8 @@ class OptInRequest(Base):
     door: Mapped[str]
     source: Mapped[str]
     text_version: Mapped[int]
+    notice_url: Mapped[str | None]
+    notice_version: Mapped[int | None]
     language: Mapped[str] = mapped_column(sa.String(2))
     channel: Mapped[str] = mapped_column(sa.String(10))
     email: Mapped[str | None]
@@ -338,7 +365,10 @@ class ReviewHold(Base):
 
 
 class DeliveryReport(Base):
-    """One thing the provider said became of a message. Kept even if it comes before we know it."""
+    """One thing the provider said became of a message. Kept even if it comes before we know it.
+
+    `names_opt_out`: of somebody who is not known yet; it counts once the message is.
+    """
 
     __tablename__ = "delivery_reports"
 
@@ -346,6 +376,7 @@ class DeliveryReport(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     status: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     error_code: Mapped[int | None]
+    names_opt_out: Mapped[bool] = mapped_column(server_default=sa.false())
     reported_at: Mapped[datetime]
 
 

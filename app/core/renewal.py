@@ -116,7 +116,7 @@ class Renewals:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
-            note_code_sent(connection, phone, terms.slug, request_id, receipt.provider_id, now)
+            note_code_sent(connection, request_id, receipt.provider_id, now)
         return receipt
 
     def ask_all(self, program: str) -> Asked:
@@ -162,6 +162,8 @@ class Renewals:
             "door": _DOOR,
             "source": terms.sender or "",
             "text_version": terms.text_version,
+            "notice_url": terms.notice_url,
+            "notice_version": terms.notice_version,
             "language": ending.language or terms.language,
             "channel": Channel.SMS,
             "code_expires_at": ending.expires_at,

@@ -122,7 +122,7 @@ class Services:
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
             limiter=Limiter(database, clock),
-            dossiers=Dossiers(database, phones, policy, clock),
+            dossiers=Dossiers(database, phones, policy, provider.name, clock),
             privacy=Privacy(database, phones, provider, scheduled, deletions, clock, sleep),
             renewals=Renewals(database, phones, policy, outbox, clock),
             retention=retention,
