@@ -5,6 +5,7 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
@@ -85,8 +86,9 @@ class PhoneReader:
 
     def fingerprint(self, canonical: str) -> bytes:
         """HMAC-SHA256 of a canonical number: 32 bytes."""
-        key = self.fingerprint_key.encode()
-        return hmac.digest(key, canonical.encode("utf-8", "replace"), hashlib.sha256)
+        keyed = _keyed(self.fingerprint_key).copy()  # the key's own share of the work is done
+        keyed.update(canonical.encode("utf-8", "replace"))
+        return keyed.digest()
 
     def _as_it_is(self, spelling: str) -> Phone | None:
         """What is in its final form already, without asking the library."""
@@ -109,6 +111,11 @@ class PhoneReader:
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         region = phonenumbers.region_code_for_number(number)
         return Phone(e164, self.fingerprint(e164), region)
+
+
+@cache
+def _keyed(key: str) -> hmac.HMAC:
+    return hmac.new(key.encode(), digestmod=hashlib.sha256)
 
 
 def _plain(spelling: str) -> str:
