@@ -154,7 +154,9 @@ class UnknownOutcomes:
             written = connection.execute(query.values(updated_at=now, **values)).rowcount
             message_id = values.get("provider_message_id")
             if written and message_id:
-                delivery.apply_early_reports(connection, row.provider, message_id, now)
+                delivery.apply_early_reports(
+                    connection, row.provider, message_id, row.fingerprint, now
+                )
         return bool(written)
 
 
