@@ -20,7 +20,7 @@ _PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
 }
 # Only where they are named.
 _LONG_PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
-    "millions": lambda url, given: millions.measure(url, given.millions, given.asked),
+    "millions": lambda url, given: millions.measure(url, given.millions, given.asked, given.rounds),
 }
 _LIBRARIES = ("flask", "gunicorn", "sqlalchemy", "psycopg", "twilio")
 

@@ -21,7 +21,6 @@ from bench.long_list import consent_many, number, suppress_many, suppress_millio
 from bench.settings import environment
 from bench.table import Row, times
 
-_ROUNDS = 3
 _PLAIN = """
     CREATE TABLE bench_plain (number text);
     INSERT INTO bench_plain SELECT '+39' || (3330000000 + i) FROM generate_series(0, {last}) AS i;
@@ -35,7 +34,7 @@ _ANTI_JOIN = """
 """
 
 
-def measure(server_url: str, size: int, asked: int) -> Iterator[Row]:
+def measure(server_url: str, size: int, asked: int, rounds: int) -> Iterator[Row]:
     """PostgreSQL; the gate at `size` beside 10,000, then a file of `asked` numbers filtered."""
     with ExitStack() as stack:
         short, long = (stack.enter_context(new_database(server_url)) for _ in range(2))
@@ -47,10 +46,10 @@ def measure(server_url: str, size: int, asked: int) -> Iterator[Row]:
         suppress_millions(gateways[size], size)
         yield from decision_rows("PostgreSQL", gateways)
         consent_many(gateways[size], size, asked)
-        yield from _filter_rows(long, size, asked)
+        yield from _filter_rows(long, size, asked, rounds)
 
 
-def _filter_rows(url: str, size: int, asked: int) -> Iterator[Row]:
+def _filter_rows(url: str, size: int, asked: int, rounds: int) -> Iterator[Row]:
     """Half of the numbers are suppressed, the others have consented; in turns with plain SQL."""
     plain_url = url.replace("+psycopg", "")
     with psycopg.connect(plain_url) as connection:
@@ -64,7 +63,7 @@ def _filter_rows(url: str, size: int, asked: int) -> Iterator[Row]:
                 _filter(url, source, folder, "assumed"),
                 _filter(url, source, folder, "required"),
             )
-            for _ in range(_ROUNDS)
+            for _ in range(rounds)
         ]
         assert len(_lines(folder / "plain.csv")) == len(_lines(folder / "out.csv"))
     limit = median(plain for plain, *_ in runs)
