@@ -26,6 +26,7 @@ from itertools import count
 import sqlalchemy as sa
 
 from app.core.database import UtcDateTime
+from app.core.replies import CODE_PLACE
 from bench.database import engine_of, new_database, new_file, postgresql
 from bench.outage_provider import Entry, Log, logging_provider
 from bench.outage_story import Line, code_in, story
@@ -252,7 +253,7 @@ def _after_days(down: World) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\d{6}|[(]code[)]", "#", text)
+    return re.sub(rf"\b\d{{6}}\b|{re.escape(CODE_PLACE)}", "#", text)
 
 
 def _indented(text: str) -> str:
