@@ -44,6 +44,7 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
         "rows past their period, once a day": lambda: _prune_daily(services),
+        "copies found at the provider": services.copy_searches.run,
         "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }
