@@ -164,6 +164,15 @@ class Settings(BaseModel):
     fingerprint_key: Secret = ""
     fingerprint_key_old: Annotated[str, AfterValidator(_secrets)] = Field(default="", repr=False)
     brand_name: Annotated[str, AfterValidator(_one_line)] = Field(default="Demo", max_length=40)
+    controller_name: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=200
+    )
+    controller_address: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=300
+    )
+    privacy_contact: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=254
+    )
     default_region: Annotated[str, BeforeValidator(str.upper), AfterValidator(_known_region)] = "IT"
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)

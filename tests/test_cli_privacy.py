@@ -73,6 +73,20 @@ def test_exposure_names_who_took_what():
     assert "Nothing" in done("privacy", "exposure", "--since", "2999-01-01").stdout
 
 
+def test_a_request_is_noted_listed_and_closed():
+    """One that came by letter is in the list with its date until it is closed, without number."""
+    assert "Nobody is waiting" in done("privacy", "requests", "list").stdout
+    done("privacy", "requests", "add", NUMBER, "--kind", "access", "--asked", "2026-11-01")
+    shown = done("privacy", "requests", "list").stdout
+    assert "access    2026-11-01" in shown
+    assert NUMBER[3:] not in shown
+    assert "1  requests for access" in run("privacy", "due").stdout
+
+    done("privacy", "requests", "close", shown.split()[0])
+    assert "Nobody is waiting" in done("privacy", "requests", "list").stdout
+    assert "no open request" in failed("privacy", "requests", "close", "99")
+
+
 def test_due_deletions_and_renewals_say_that_all_is_well():
     """With nothing to do each says so and ends well."""
     assert "texts held for review" in done("privacy", "due").stdout

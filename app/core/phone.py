@@ -21,8 +21,13 @@ _SPREADSHEET = re.compile(r"\A'|(?<=\d{8})\.0\Z")
 # Fewer digits without a country are a short code, not somebody's number.
 _SHORTEST_NATIONAL = 8
 _USUAL_LENGTH = 11  # of E.164 with its plus: hardly any number has less
-# Ids of 32 hexadecimal digits, which are not numbers and are looked for in logs; then numbers.
-_LONG_DIGITS = re.compile(r"\b(?:[A-Z]{2})?[0-9a-f]{32}\b|(\+?\d[\d\s().\-/]{4,}\d)")
+# Ids of 32 hexadecimal digits and addresses with a port, which are not numbers and are looked for
+# in logs; then numbers.
+_LONG_DIGITS = re.compile(
+    r"\b(?:[A-Z]{2})?[0-9a-f]{32}\b"
+    r"|(?:\b\d{1,3}(?:\.\d{1,3}){3}|\]):\d{1,5}\b"
+    r"|(\+?\d[\d\s().\-/]{4,}\d)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from app.core.models import (
     LinkToken,
     OptInRequest,
     OutboundMessage,
+    PersonRequest,
     ProviderDeletion,
     RateCount,
     ReviewHold,
@@ -218,6 +219,8 @@ def _housekeeping_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     )
     reported = DeliveryReport.reported_at <= last
     yield _delete("delivery reports, deleted", DeliveryReport, report, reported)
+    closed = PersonRequest.closed_at <= last
+    yield _delete("requests of people, deleted", PersonRequest, PersonRequest.id, closed)
     copy = sa.tuple_(ProviderDeletion.provider, ProviderDeletion.provider_message_id)
     done = ProviderDeletion.done_at <= last
     yield _delete("provider deletions that are done, deleted", ProviderDeletion, copy, done)
