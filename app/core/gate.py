@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.core import rekeying
 from app.core.ahead import one_ahead
 from app.core.database import Database, UtcDateTime
 from app.core.errors import InvalidNumberError, Reason
@@ -218,6 +219,7 @@ class Gate:
 
     def _refusals(self, batch: _Batch, scope: Scope) -> _Batch:
         known = {phone.fingerprint: phone for phone in batch.phones if phone is not None}
+        rekeying.settle(self._database, known.values())
         with self._database.read() as connection:
             refused = refusals(connection, list(known.values()), scope, self._policy, self._clock())
         return replace(batch, refused=refused)
