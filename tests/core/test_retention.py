@@ -199,6 +199,22 @@ def test_the_proof_stays_while_the_consent_does(services: Services, provider, cl
     assert all(row.fingerprint is None for row in rows(services, LedgerEntry))
 
 
+def test_an_opt_out_can_be_proven_for_years(services: Services, provider, clock, phones):
+    """Six months after it (CTIA) and four years (TCPA), though messages are kept for a month."""
+    short = Policy(consent_required=True, retention=timedelta(days=30))
+    build = (services.database, phones, short, provider, clock)
+    services = Services.build(*build)
+    join(services, provider, PERSON)
+    services.inbox.receive(text("STOP", PERSON, "SMstop"))
+    clock.advance(days=4 * 365 + 1)
+    services.retention.prune()
+
+    assert rows(services, InboundMessage) == []
+    person = phones.parse(PERSON).fingerprint
+    [kept] = [row for row in rows(services, LedgerEntry) if row.act == Act.OPT_OUT]
+    assert (kept.fingerprint, kept.text) == (person, "STOP")
+
+
 def test_a_campaigns_places_go_with_time(services: Services, clock, phones, database):
     """What fills its texts goes with the texts, and an erasure; the places go with the records."""
     services.inbox.receive(text("ciao"))
