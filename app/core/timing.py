@@ -52,7 +52,9 @@ def quiet_numbers(
         return _is_within(at.astimezone(_zone(zone)).time(), quiet_from, quiet_until)
 
     return {
-        phone.fingerprint for phone in phones if any(is_quiet(zone) for zone in zones_of(phone))
+        phone.fingerprint
+        for phone in phones
+        if any(is_quiet(zone) for zone in zones_of(phone.e164))
     }
 
 
@@ -62,13 +64,13 @@ def _quiet_by_law(phones: Iterable[Phone], at: datetime) -> set[bytes]:
         phone.fingerprint
         for phone in phones
         if phone.region == "US"
-        and any(is_quiet_by_law(phone.e164, at.astimezone(_zone(z))) for z in zones_of(phone))
+        and any(is_quiet_by_law(phone.e164, at.astimezone(_zone(z))) for z in zones_of(phone.e164))
     }
 
 
-def zones_of(phone: Phone) -> tuple[str, ...]:
-    """The time zones in which a number may be; UTC where the tables know none."""
-    return _zones_of_prefix(phone.e164[1 : 1 + TIMEZONE_LONGEST_PREFIX])
+def zones_of(number: str) -> tuple[str, ...]:
+    """The time zones in which a number (E.164) may be; UTC where the tables know none."""
+    return _zones_of_prefix(number[1 : 1 + TIMEZONE_LONGEST_PREFIX])
 
 
 @lru_cache(maxsize=65_536)
