@@ -105,8 +105,9 @@ def build_services(
     settings: Settings, provider: Provider | None = None, clock: Clock = utc_now
 ) -> Services:
     """Put the core together as the settings say; `provider` replaces the one they name."""
-    database = Database(settings.database_url, settings.fingerprint_key)
-    phones = PhoneReader(settings.default_region, settings.fingerprint_key)
+    former_keys = settings.former_keys()
+    database = Database(settings.database_url, settings.fingerprint_key, former_keys)
+    phones = PhoneReader(settings.default_region, settings.fingerprint_key, former_keys)
     policy = Policy(
         brand=settings.brand_name,
         language=settings.default_language,

@@ -81,6 +81,7 @@ TABLES: Mapping[str, Table] = {
             ),
             Held("first_seen_at", "since when", Aim.SILENCE, Period.SILENCE, erased=False),
         ),
+        "key_generation",
     ),
     "suppressions": Table(
         (
@@ -130,6 +131,9 @@ TABLES: Mapping[str, Table] = {
         ),
         # The digests tell nothing without the salt.
         "id at act program door evidence person_digest text_digest",
+    ),
+    "former_fingerprints": Table(
+        (Held("former fingerprint", f"{_WHO}, by an earlier key", Aim.PROOF, Period.PROOF),),
     ),
     "inbound_messages": Table(
         (
@@ -299,7 +303,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
-    "installation": Table(other="id fingerprint_check"),
+    "installation": Table(other="id fingerprint_check key_change"),
 }
 
 # What an erasure does, beyond the consents, suppressions and ledger, which app.core.consent alone

@@ -98,9 +98,7 @@ class DeliveryLog:
             return phone.fingerprint
         query = sa.select(OutboundMessage.fingerprint).where(_is_about(report))
         recipient = connection.execute(query).scalar()
-        if recipient is not None:
-            subscribers.lock_known(connection, recipient)
-        return recipient
+        return None if recipient is None else subscribers.lock_known(connection, recipient)
 
 
 def apply_early_reports(

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import ledger
+from app.core import ledger, rekeying
 from app.core.access_information import access_information
 from app.core.consent_record import STANDARD, consent_record, shown_controller
 from app.core.database import Database
@@ -36,7 +36,7 @@ from app.core.models import (
     Suppression,
 )
 from app.core.notices import notice_shown
-from app.core.phone import Phone, PhoneReader
+from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import all_terms, terms_of
 from app.core.round_trip import round_trip_of
@@ -89,24 +89,27 @@ class Dossiers:
 
     def export(self, number: str) -> Json:
         """The dossier as JSON. Raises InvalidNumberError; an unknown number has an empty one."""
-        return self._of(self._phones.parse(number))
+        phone = self._phones.parse(number)
+        rekeying.settle(self._database, [phone])
+        return self._of(phone.e164, phone.fingerprint)
 
     def export_known(self, fingerprint: bytes) -> Json:
         """The same for the person behind a link."""
         with self._database.read() as connection:
             query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
             number = connection.execute(query).scalar() or ""
-        return self._of(Phone(number, fingerprint))
+        return self._of(number, fingerprint)
 
-    def _of(self, phone: Phone) -> Json:
+    def _of(self, number: str, fingerprint: bytes) -> Json:
         with self._database.read() as connection:
-            person = _Person(connection, phone.fingerprint, self._policy)
+            person = _Person(connection, fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
+            names = rekeying.all_of(connection, fingerprint)
             told = {
                 **plain,
                 "requests": person.requests(),
                 "delivery_reports": person.delivery_reports(),
-                **_sealed(connection, person.rows(LedgerEntry, "id")),
+                **_sealed(connection, person.entries(names)),
             }
             for request in told["requests"]:
                 request["round_trip"] = round_trip_of(request["id"], told)
@@ -116,9 +119,10 @@ class Dossiers:
             "format": FORMAT,
             "standard": STANDARD,
             "generated_at": _written(self._clock()),
-            "time_zone": zones_of(phone)[0],
-            "number": phone.e164,
-            "fingerprint": phone.fingerprint.hex(),
+            "time_zone": zones_of(number)[0],
+            "number": number,
+            "fingerprint": fingerprint.hex(),
+            "former_fingerprints": [each.hex() for each in names[1:]],
             "known": bool(plain["subscriber"]),
             "controller": shown_controller(self._policy.controller, self._policy.brand),
             "access": access_information(self._policy, self._provider),
@@ -139,6 +143,11 @@ class _Person:
     def rows(self, table: type[Any], order: str) -> Sequence[Any]:
         query = sa.select(table).where(table.fingerprint == self.fingerprint)
         return self.connection.execute(query.order_by(getattr(table, order))).all()
+
+    def entries(self, names: Sequence[bytes]) -> Sequence[Any]:
+        """The ledger's; older ones know the person by a fingerprint of an earlier key."""
+        query = sa.select(LedgerEntry).where(LedgerEntry.fingerprint.in_(names))
+        return self.connection.execute(query.order_by(LedgerEntry.id)).all()
 
     def plain(self, table: type[Any], order: str) -> list[Json]:
         return [_plain(row) for row in self.rows(table, order)]

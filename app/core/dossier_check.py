@@ -59,8 +59,9 @@ def check(dossier: Any) -> Check:
             return Check(faults=[f"this is not a dossier of the format {FORMAT}"])
         _check_seals(dossier["seals"], found)
         seals = {seal["number"]: seal for seal in dossier["seals"]}
+        person = {dossier["fingerprint"], *dossier.get("former_fingerprints", ())}
         for entry in dossier["ledger"]:
-            _check_entry(entry, seals, dossier["fingerprint"], found)
+            _check_entry(entry, seals, person, found)
         found.faults += _untold(dossier)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         return Check(faults=[f"this is not a whole dossier: {type(error).__name__}"])
@@ -101,8 +102,8 @@ class _Shown:
     text_digest: bytes | None
 
 
-def _check_entry(entry: Json, seals: Mapping[int, Json], person: str, found: Check) -> None:
-    if entry["fingerprint"] != person:
+def _check_entry(entry: Json, seals: Mapping[int, Json], person: set[str], found: Check) -> None:
+    if entry["fingerprint"] not in person:
         found.faults.append(f"entry {entry['id']} is about another person")
     proof = entry["proof"]
     if proof is None:

@@ -112,12 +112,13 @@ def _subscriber() -> sa.ForeignKey:
 
 
 class Installation(Base):
-    """One row: what this database was made with."""
+    """One row: the keys of this database, and how far a change of them has got."""
 
     __tablename__ = "installation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     fingerprint_check: Mapped[str]
+    key_change: Mapped[str | None]
 
 
 class Program(Base):
@@ -249,6 +250,7 @@ class Subscriber(Base):
 
     `unreachable_reports`: how many reports in a row said that the handset can't be reached.
     `erased_at`: when the number was erased; empty again once the handset itself has texted.
+    `key_generation`: how many keys made the fingerprint.
     """
 
     __tablename__ = "subscribers"
@@ -259,6 +261,16 @@ class Subscriber(Base):
     first_seen_at: Mapped[datetime]
     unreachable_reports: Mapped[int] = mapped_column(server_default="0")
     erased_at: Mapped[datetime | None]
+    key_generation: Mapped[int] = mapped_column(server_default="1")
+
+
+class FormerFingerprint(Base):
+    """Under which fingerprint older ledger entries know a person: those are sealed, and stay."""
+
+    __tablename__ = "former_fingerprints"
+
+    former: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
 
 
 class LedgerEntry(Base):
@@ -356,7 +368,7 @@ class ReviewHold(Base):
     inbound_message_id: Mapped[int] = mapped_column(
         RowNumber, sa.ForeignKey("inbound_messages.id"), primary_key=True
     )
-    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]

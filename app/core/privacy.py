@@ -123,12 +123,12 @@ class Privacy:
     def erase_known(self, fingerprint: bytes, requested_by: str, door: str) -> Certificate:
         """The same for the person behind a link or an entry. Raises NotFoundError."""
         asker = _asker(requested_by)
+        fingerprint = subscribers.current(self._database, fingerprint)
         with self._database.read() as connection:
             number = subscribers.number_of(connection, fingerprint)
         also = self._copies(number) if number else None
         with self._database.write() as connection:
-            if not subscribers.lock_known(connection, fingerprint):
-                raise NotFoundError("nobody with this fingerprint is known")
+            fingerprint = subscribers.lock_known(connection, fingerprint)
             done = self._erase(connection, fingerprint, asker, door, also)
         return self._finish(fingerprint, *done)
 

@@ -25,6 +25,7 @@ from app.core.models import (
     CampaignRecipient,
     Consent,
     DeliveryReport,
+    FormerFingerprint,
     InboundMessage,
     LedgerEntry,
     LinkToken,
@@ -206,6 +207,10 @@ def _person_rules(last: datetime) -> Iterator[Rule]:
 
 
 def _housekeeping_rules(now: datetime, last: datetime) -> Iterator[Rule]:
+    unneeded = ~sa.exists().where(LedgerEntry.fingerprint == FormerFingerprint.former)
+    yield _delete(
+        "former fingerprints, deleted", FormerFingerprint, FormerFingerprint.former, unneeded
+    )
     over = RateCount.expires_at <= now
     yield _delete("counts of requests, deleted", RateCount, RateCount.key, over)
     yield _delete("accesses, deleted", Access, Access.id, Access.at <= last)

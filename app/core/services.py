@@ -32,6 +32,7 @@ from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.reconcile import Reconciler
+from app.core.rekeying import Rekeying
 from app.core.renewal import Renewals
 from app.core.retention import Retention
 from app.core.review import ReviewQueue
@@ -75,6 +76,7 @@ class Services:
     deletions: Deletions
     copy_searches: CopySearches
     erasure_list: ErasureList
+    rekeying: Rekeying
     accesses: Accesses
     person_requests: PersonRequests
     duties: Duties
@@ -128,7 +130,8 @@ class Services:
             retention=retention,
             deletions=deletions,
             copy_searches=CopySearches(database, provider, phones, clock),
-            erasure_list=ErasureList(database, clock),
+            erasure_list=ErasureList(database, phones, clock),
+            rekeying=Rekeying(database),
             accesses=Accesses(database, clock),
             person_requests=PersonRequests(database, phones, clock),
             duties=Duties(database, retention, policy, clock),

@@ -119,9 +119,10 @@ class UnknownOutcomes:
 
     def _has_twin(self, row: Any) -> bool:
         """Whether another message of unknown outcome could be the same entry of the log."""
+        person = subscribers.current(self._database, row.fingerprint)
         twin = sa.exists().where(
             _Row.id != row.id,
-            _Row.fingerprint == row.fingerprint,
+            _Row.fingerprint == person,
             _Row.status.in_((DeliveryStatus.UNKNOWN, DeliveryStatus.CLAIMED)),
             _Row.body == row.body,
         )

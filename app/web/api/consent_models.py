@@ -108,6 +108,9 @@ class Dossier(Given):
     fingerprint: Annotated[
         str, Field(description="What the number is known by, in hexadecimal.", examples=["9f2c"])
     ]
+    former_fingerprints: Annotated[
+        list[str], Field(description="By which older entries of the ledger know the number.")
+    ]
     known: Annotated[bool, Field(description="False: nothing was ever held.", examples=[True])]
     controller: Annotated[
         dict[str, str | None],
