@@ -26,7 +26,7 @@ from app.core.language.slips import Slips
 from app.core.language.tables import NEVER_FUZZY, Table, expanded
 
 _ELEMENT = re.compile(
-    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+",
+    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[-~_;^$])|\((?!\?)|\s+",
 )
 _PART = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
@@ -34,6 +34,9 @@ _FIRST_CHARACTER = 0xE000
 _UNKNOWN = "x"
 _SHORTEST_PART = 3
 _NUMBER = "0"
+# As long as a telephone number or its better part.
+_LONG_NUMBER = "9"
+_LONG = 6
 _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace(".", r"\.")
 # The sections of a language's file that hold phrases, in the order in which they are tried.
 NOT_MEANT, MEANT, LOOSE, UNCLEAR = "not_meant", "phrases", "loose", "unclear"
@@ -157,7 +160,9 @@ class Grammar:
         if token in MARKS:
             return token
         known = self._characters.get(token) or self._head(token)
-        return known or (_NUMBER if token.isdecimal() else _UNKNOWN)
+        if known or not token.isdecimal():
+            return known or _UNKNOWN
+        return _NUMBER if len(token) < _LONG else _LONG_NUMBER
 
     def _head(self, token: str) -> str | None:
         """Return the last part of a compound (werbemüll, firmenangebote), where they are written."""
@@ -202,6 +207,7 @@ class Grammar:
         soft, joining = "".join(sorted(self._class("soft"))), "".join(sorted(self._class("and")))
         return {
             "~": f"[{soft},]{{0,5}}",
+            "-": f"[{soft}]{{0,5}}",
             "_": f"[^{_MARKS}]",
             ";": f"(?=[{soft},]{{0,6}}(?:[{_MARKS}{joining}]|\\Z))",
             "^": f"(?<![^{_MARKS}])",

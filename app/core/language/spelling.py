@@ -48,7 +48,7 @@ class Spelling:
             tokens = _joined_letters(tokens)
         if all(t in self._known or t in MARKS for t in tokens):
             return tokens
-        tokens = self._put_together(_with_last_letter(tokens))
+        tokens = self._respaced(self._put_together(_with_last_letter(tokens)))
         return tuple(
             word for token in tokens for word in ((token,) if token in kept else self._meant(token))
         )
@@ -59,6 +59,29 @@ class Spelling:
         together = "".join(words)
         split = 1 < len(words) <= _SPELLED_LETTERS and not self._known.issuperset(words)
         return (together,) if split and together in self._keywords else tokens
+
+    def _respaced(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Read "nonv oglio" and "mess aggi": a space one letter off, or in the middle of a word."""
+        if self._known.issuperset(tokens):
+            return tokens
+        kept: list[str] = []
+        for token in tokens:
+            before = kept[-1] if kept else ""
+            if before in self._known and token in self._known or not before[1:] or not token[1:]:
+                kept.append(token)
+            else:
+                kept[-1:] = self._space_moved(before, token)
+        return tuple(kept)
+
+    def _space_moved(self, one: str, other: str) -> tuple[str, ...]:
+        if one not in self._known and other not in self._known:
+            for moved in ((one[:-1], one[-1] + other), (one + other[0], other[1:])):
+                if self._known.issuperset(moved):
+                    return moved
+        joined = one + other
+        if len(joined) >= _SHORTEST_DOUBLED and joined in self._keywords:
+            return (joined,)
+        return (one, other)
 
     def _meant(self, token: str) -> tuple[str, ...]:
         if token in self._known or token in MARKS or token.isdecimal():
@@ -94,7 +117,8 @@ class Spelling:
             return (single,)
         if single in self._single:
             return (self._single[single],)
-        if known := next((word for word in _with_k_spelt(token) if word in self._spelt_k), None):
+        spelt = () if token in NEVER_FUZZY else _with_k_spelt(token)
+        if known := next((word for word in spelt if word in self._spelt_k), None):
             return (known,)
         if len(token) >= _SHORTEST_FUZZY - 1 and token not in NEVER_FUZZY:
             token = self._slips.meant(token) or token
