@@ -14,9 +14,9 @@ _STOP = "stop"
 _BEFORE_A_WORD = frozenset(
     word for table in TABLES for word in table.words("courtesy", "before_a_word")
 )
-# The first words of opt-out keywords. A text with none of them has no such clause.
+# The longest words of opt-out keywords. A text with none of them has no such clause.
 _ASKING = frozenset(
-    phrase[0] for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
+    max(phrase, key=len) for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
 )
 
 
@@ -54,25 +54,28 @@ class Clauses:
             return Meaning(Intent.OPT_OUT, "keyword_shouted", TABLES_VERSION)
         clauses = parted(words.tokens)
         if len(clauses) == 1:
-            clause = clauses[0].words
+            only = clauses[0].words
             # SAIR Farmácia Luz: a keyword as it is printed, before a name made of everyday words.
-            printed = clause[0] in words.shouted and words.named.issuperset(clause)
-            return self._beside_a_name(words, clause) if printed or not explained else None
+            printed = only[0] in words.shouted and words.named.issuperset(only)
+            return self._beside_a_name(words, only) if printed or not explained else None
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             others = clauses[:place] + clauses[place + 1 :]
             last = place == len(clauses) - 1
             if found.unknown or found.negated or not _asks(found, clause):
                 continue
-            if (last and self._closes(found, words)) or (
+            if (last and self._closes(found, others, words)) or (
                 not explained and self._asks_beside(found, others, words)
             ):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
 
-    def _closes(self, found: Cover, words: Words) -> bool:
+    def _closes(self, found: Cover, others: list[Clause], words: Words) -> bool:
         """Whether this is a request at the end of a message, nothing but courtesy with it."""
-        return _closing(found) and not found.roles - {Role.COURTESY} and self._things.isdisjoint(words.tokens)
+        if not _closing(found) or found.roles - {Role.COURTESY}:
+            return False
+        stop = any(keyword.closing and keyword.language is None for keyword in found.keywords)
+        return stop or self._things.isdisjoint(words.tokens) or self._explain(others)
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
         if _unmistakable(found):
@@ -127,12 +130,10 @@ class Clauses:
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
         """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
         left = found.unknown
-        named = all(word in words.named for word in left)
+        named = words.named.issuperset(left)
         begins = clause[0] not in left and (_closing(found) or _unmistakable(found))
-        if self._things.issuperset(left):
-            return False
-        if named and begins:
-            return True
+        if self._things.issuperset(left) or (named and begins):
+            return named and begins and not self._things.issuperset(left)
         if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
@@ -140,17 +141,18 @@ class Clauses:
         if not self._vocabulary.isdisjoint(left) or any(word.endswith("ing") for word in left):
             return False
         plain = not found.roles & {Role.AROUND, Role.COURTESY}
-        if plain and (clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers)):
-            return True
-        return named and (_unmistakable(found) or len(left) > 1)
+        beside_stop = clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers)
+        return (plain and beside_stop) or (named and (_unmistakable(found) or len(left) > 1))
 
 
 def _shouted_at_the_end(words: Words) -> bool:
-    """Whether STOP in capitals ends a text in small letters, and is not what one is told to send."""
+    """Whether STOP in capitals ends a text in small letters, and is not the word one sends."""
     spoken = [token for token in words.tokens if token not in MARKS]
     ends = len(spoken) > 1 and spoken[-1] == _STOP and words.tokens[-1] != "?"
     return (
-        ends and words.shouted <= {_STOP, "i", "a"} and _STOP in words.shouted
+        ends
+        and words.shouted <= {_STOP, "i", "a"}
+        and _STOP in words.shouted
         and spoken[-2] not in _BEFORE_A_WORD
     )
 

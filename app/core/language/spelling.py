@@ -6,6 +6,7 @@ the tables name, unless the tables name what was typed as a word of its own.
 """
 
 import re
+from functools import lru_cache
 
 from app.core.language.normalise import LOST, MARKS
 from app.core.language.slips import Slips
@@ -20,6 +21,8 @@ _SHORTEST_DOUBLED = 5
 _SHORTEST_FUZZY = 6
 _SPELLED_LETTERS = 3
 _STOP = "stop"
+# Words come again and again: each is looked into once, and so many are remembered.
+_REMEMBERED = 16_384
 
 
 class Spelling:
@@ -39,6 +42,8 @@ class Spelling:
         self._spelt_k = spelt_k | keywords
         self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
         self._slips = Slips({*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)})
+        self._known_or_mark = known | MARKS
+        self._meant = lru_cache(_REMEMBERED)(self._looked_into)
 
     def corrected(
         self, tokens: tuple[str, ...], kept: frozenset[str] = frozenset()
@@ -46,12 +51,16 @@ class Spelling:
         """Return the tokens with known words for misspelt ones; marks, and `kept`, stay."""
         if len([t for t in tokens if len(t) == 1 and t.isalnum()]) >= _SPELLED_LETTERS:
             tokens = _joined_letters(tokens)
-        if all(t in self._known or t in MARKS for t in tokens):
+        if self._known_or_mark.issuperset(tokens):
             return tokens
         tokens = self._respaced(self._put_together(_with_last_letter(tokens)))
-        return tuple(
-            word for token in tokens for word in ((token,) if token in kept else self._meant(token))
-        )
+        words: list[str] = []
+        for token in tokens:
+            if token in self._known_or_mark or token in kept:
+                words.append(token)
+            else:
+                words += self._meant(token)
+        return tuple(words)
 
     def _put_together(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Read "st op" and "can cel", where the pieces are the whole message."""
@@ -62,12 +71,11 @@ class Spelling:
 
     def _respaced(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Read "nonv oglio" and "mess aggi": a space one letter off, or in the middle of a word."""
-        if self._known.issuperset(tokens):
-            return tokens
         kept: list[str] = []
         for token in tokens:
             before = kept[-1] if kept else ""
-            if before in self._known and token in self._known or not before[1:] or not token[1:]:
+            both_known = before in self._known and token in self._known
+            if both_known or len(before) == 1 or len(token) == 1 or not before:
                 kept.append(token)
             else:
                 kept[-1:] = self._space_moved(before, token)
@@ -83,8 +91,8 @@ class Spelling:
             return (joined,)
         return (one, other)
 
-    def _meant(self, token: str) -> tuple[str, ...]:
-        if token in self._known or token in MARKS or token.isdecimal():
+    def _looked_into(self, token: str) -> tuple[str, ...]:
+        if token.isdecimal():
             return (token,)
         if token in TYPOS:
             return (TYPOS[token],)
