@@ -73,10 +73,10 @@ class Index:
     """The patterns of some sections, found by the rarest of their words that a text has."""
 
     def __init__(self, patterns: Iterable[Pattern], common: frozenset[str]) -> None:
-        self._patterns = tuple(patterns)
-        self._always = [n for n, pattern in enumerate(self._patterns) if not pattern.needs]
+        self.all = tuple(patterns)
+        self._always = [n for n, pattern in enumerate(self.all) if not pattern.needs]
         self._by_character: dict[str, list[int]] = {}
-        for number, pattern in enumerate(self._patterns):
+        for number, pattern in enumerate(self.all):
             rarest = min(
                 pattern.needs,
                 key=lambda need: (len(need & common), len(need)),
@@ -91,7 +91,7 @@ class Index:
         for character in present & self._by_character.keys():
             numbers.update(self._by_character[character])
         for number in sorted(numbers):
-            pattern = self._patterns[number]
+            pattern = self.all[number]
             if pattern.may_be_in(present):
                 yield pattern
 
@@ -134,6 +134,10 @@ class Grammar:
     def vocabulary(self) -> frozenset[str]:
         """Every word that a phrase or a class names."""
         return frozenset(self._characters)
+
+    def sources(self) -> Iterator[str]:
+        """Yield the expression that each phrase has become."""
+        return (pattern.source for pattern in self._patterns.all)
 
     def words(self, name: str) -> frozenset[str]:
         """Return the words of a class; none where the language has no such class."""
