@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
-from bench import campaign, gate, inbound, millions, phone, send, start
+from bench import campaign, gate, inbound, language, millions, phone, send, start
 from bench.database import postgresql, version_of
 from bench.table import Row, as_markdown
 
@@ -15,6 +15,7 @@ _PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
     "gate": lambda url, given: gate.measure(url, given.sizes),
     "send": lambda url, _: send.measure(url),
     "phone": lambda _url, _given: phone.measure(),
+    "language": lambda _url, _given: language.measure(),
     "campaign": lambda url, _: campaign.measure(url),
     "start": lambda url, _: start.measure(url),
 }
