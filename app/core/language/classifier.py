@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from app.core.language.clauses import Clauses
 from app.core.language.grammar import LOOSE, MEANT, NOT_MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
+from app.core.language.likeness import likeness, reasons, weights
 from app.core.language.meaning import Intent, Meaning
-from app.core.language.normalise import Words, plain, words_of
+from app.core.language.normalise import MARKS, Words, plain, words_of
 from app.core.language.own_words import NO_OWN_WORDS, OwnWords
 from app.core.language.quoting import OwnText, own_text
 from app.core.language.spelling import Spelling
@@ -18,6 +19,10 @@ from app.core.language.whole import signs_only, whole_message
 READ_LIMIT = 2_000
 # The rule of texts that a machine wrote: all of the text is its own then.
 AUTOMATIC = "automatic"
+# No rule fired, and the words were weighed; the text is explained away, so they were not.
+NO_RULE, POSSIBLE, EXPLAINED, LIKENESS, UNLIKE = (
+    "no_rule", "possible", "explained", "likeness", "unlike"
+)
 # A language that knows less than this share of what the best one knows is not the text's.
 _SHARE = 0.5
 _MOST_SLIPS = 2
@@ -94,6 +99,7 @@ def explain(text: str, own_words: OwnWords = NO_OWN_WORDS) -> tuple[Meaning, tup
         Step("words", " ".join(reading.typed.tokens)),
         Step("spelling", " ".join(reading.words.tokens)),
         Step("phrases", "; ".join(found)),
+        Step("likeness", reasons(_spoken(reading.words))),
         Step("meaning", f"{meaning.intent} by {meaning.rule}"),
     )
 
@@ -111,12 +117,36 @@ def _meaning(reading: Reading, own_words: OwnWords) -> Meaning:
         return Meaning(Intent.NONE, "reaction", TABLES_VERSION)
     if not reading.words.tokens:
         return signs_only(reading.own.text)
-    meaning = whole_message(reading.words, reading.typed, own_words.lexicon) or _phrases(
-        reading.words
+    meaning = whole_message(reading.words, reading.typed, own_words.lexicon) or _weighed(
+        _phrases(reading.words), reading.words
     )
     if reading.cut and meaning.intent is not Intent.OPT_OUT:
         return Meaning(Intent.NONE, "too_long", TABLES_VERSION, meaning.language, review=True)
     return meaning
+
+
+def _weighed(meaning: Meaning, words: Words) -> Meaning:
+    """What no rule knows is weighed, and a rule that fired on a most unlike text is doubted."""
+    limits = weights().limits
+    if meaning.intent is Intent.OPT_OUT and likeness(_spoken(words)) < limits.unlike:
+        return replace(meaning, intent=Intent.NONE, rule=UNLIKE, topic=None, review=True)
+    if meaning.rule not in {NO_RULE, POSSIBLE}:
+        return meaning
+    sum_ = likeness(_spoken(words))
+    if sum_ >= limits.opt_out:
+        return replace(meaning, intent=Intent.OPT_OUT, rule=LIKENESS, review=False)
+    if sum_ >= limits.review and not meaning.review:
+        return replace(meaning, rule=LIKENESS, review=True)
+    return meaning
+
+
+def words_spelt_right(text: str) -> tuple[str, ...]:
+    """A text's own words as the rules see them, without marks: what is weighed."""
+    return _spoken(_read(text, NO_OWN_WORDS).words)
+
+
+def _spoken(words: Words) -> tuple[str, ...]:
+    return tuple(token for token in words.tokens if token not in MARKS)
 
 
 def _phrases(words: Words) -> Meaning:
