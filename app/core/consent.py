@@ -16,19 +16,22 @@ from sqlalchemy.engine import Connection
 from app.core.database import insert, storable
 from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
+from app.core.statements import Statement
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 UNREACHABLE = "unreachable"  # report after report said that there is no such handset
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 ERASED = "erased"  # the person was erased, and is not to be written to again
 
-_RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
+_RECORD = Statement(sa.insert(LedgerEntry).returning(LedgerEntry.id))
 _ADD = insert(Suppression)
-_SUPPRESS = _ADD.on_conflict_do_update(
-    index_elements=["fingerprint", "program"],
-    set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
-    # A later opt-out by the person says more than an earlier import or operator.
-    where=Suppression.reason != _ADD.excluded.reason,
+_SUPPRESS = Statement(
+    _ADD.on_conflict_do_update(
+        index_elements=["fingerprint", "program"],
+        set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
+        # A later opt-out by the person says more than an earlier import or operator.
+        where=Suppression.reason != _ADD.excluded.reason,
+    )
 )
 
 
@@ -220,7 +223,8 @@ def record(
 ) -> int:
     """Append an entry to the ledger; its number. Without fingerprint it is about nobody to tell."""
     entry = _entry(act, fingerprint, program, evidence, at)
-    return connection.execute(_RECORD, entry).scalar_one()
+    (recorded,) = _RECORD.run(connection, entry)
+    return int(recorded.id)
 
 
 def _entry(
@@ -275,7 +279,7 @@ def _suppress(
     entry: int,
     at: datetime,
 ) -> None:
-    connection.execute(_SUPPRESS, _suppression(fingerprint, program, reason, entry, at))
+    _SUPPRESS.run(connection, _suppression(fingerprint, program, reason, entry, at))
 
 
 def _withdraw(

@@ -9,16 +9,17 @@ from sqlalchemy.engine import Connection
 from app.core.database import insert
 from app.core.models import Subscriber
 from app.core.phone import Phone
+from app.core.statements import Statement
 
-# Here and elsewhere: what runs for every message is built once, since SQLAlchemy takes longer to
-# build a statement than to run it.
-_LOCK = insert(Subscriber).on_conflict_do_update(
+_INSERT = insert(Subscriber).on_conflict_do_update(
     index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
 )
-_LOCK_KNOWN = (
+_LOCK = Statement(_INSERT)
+_LOCK_KNOWN = Statement(
     sa.update(Subscriber)
     .where(Subscriber.fingerprint == sa.bindparam("person"))
     .values(first_seen_at=Subscriber.first_seen_at)
+    .returning(Subscriber.fingerprint)
 )
 
 
@@ -29,7 +30,7 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     database decides which came first. A row whose number was erased stays without number.
     """
     row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
-    connection.execute(_LOCK, row)
+    _LOCK.run(connection, row)
 
 
 def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
@@ -40,7 +41,7 @@ def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> N
         for fingerprint in sorted(numbers)
     ]
     # RETURNING makes it a few statements of many rows instead of one for each.
-    connection.execute(_LOCK.returning(Subscriber.fingerprint), rows)
+    connection.execute(_INSERT.returning(Subscriber.fingerprint), rows)
 
 
 def learn(connection: Connection, phone: Phone, language: str | None) -> None:
@@ -57,7 +58,7 @@ def learn(connection: Connection, phone: Phone, language: str | None) -> None:
 
 def lock_known(connection: Connection, fingerprint: bytes) -> bool:
     """As `lock`, where only the fingerprint is at hand; False where there is no such row."""
-    return connection.execute(_LOCK_KNOWN, {"person": fingerprint}).rowcount > 0
+    return bool(_LOCK_KNOWN.run(connection, {"person": fingerprint}))
 
 
 def note_erased(connection: Connection, fingerprint: bytes, at: datetime) -> None:
