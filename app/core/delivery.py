@@ -13,6 +13,7 @@ from app.core.models import DeliveryReport as ReportRow
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import DeliveryReport
+from app.core.statements import Statement
 
 # Reports come late and out of order; a message never goes back to an earlier status.
 _ORDER = (
@@ -29,11 +30,12 @@ _ORDER = (
     DeliveryStatus.READ,
 )
 
-_EARLY = sa.select(ReportRow.status, ReportRow.error_code).where(
-    ReportRow.provider == sa.bindparam("by"),
-    ReportRow.provider_message_id == sa.bindparam("message"),
+_EARLY = Statement(
+    sa.select(ReportRow.status, ReportRow.error_code).where(
+        ReportRow.provider == sa.bindparam("by"),
+        ReportRow.provider_message_id == sa.bindparam("message"),
+    )
 )
-
 
 _ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
 
@@ -107,7 +109,7 @@ def apply_early_reports(
     """Catch up with reports that came before the message's id was known; the status they gave."""
     which = {"by": provider, "message": provider_message_id}
     latest = None
-    for row in connection.execute(_EARLY, which).all():
+    for row in _EARLY.run(connection, which):
         status = DeliveryStatus(row.status)
         report = DeliveryReport(provider, provider_message_id, status, error_code=row.error_code)
         if _move_forward(connection, report, now):

@@ -3,9 +3,10 @@
 Reads fail closed: when the list can't be read an error is raised, and nothing is sent.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,7 @@ from app.core.models import (
 )
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.statements import Statement
 from app.core.timing import not_now
 
 _BATCH = 1000  # numbers asked for in one query
@@ -73,12 +75,12 @@ def refusals(
     that holds a subscriber's lock the answer stays true until it commits.
     """
     people = [phone.fingerprint for phone in phones]
-    query = _query_for(scope.purpose, policy)
-    facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
+    need = _need_of(scope.purpose, policy)
+    facts = _facts(connection, people, need, scope.program)
     program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
     if program is None:
         return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
-    standing = _standing(people if query is not _FACTS else (), facts, scope, at)
+    standing = _standing(() if need is _Need.NOTHING else people, facts, scope, at)
     refused = {person: Refusal(reason) for person, reason in standing.items()}
     if program == _TIMED and scope.purpose is not Purpose.SERVICE:
         others = [phone for phone in phones if phone.fingerprint not in refused]
@@ -87,12 +89,28 @@ def refusals(
     return refused
 
 
-def _query_for(purpose: Purpose, policy: Policy) -> sa.CompoundSelect[Any]:
+class _Need(Enum):
+    """Which consent a message needs. A consent that was asked for again serves no second asking."""
+
+    NOTHING = auto()
+    CONSENT = auto()
+    UNASKED_CONSENT = auto()
+
+
+def _need_of(purpose: Purpose, policy: Policy) -> _Need:
     """To ask for a consent is marketing itself: no installation may assume the one it needs."""
     if purpose is Purpose.RENEWAL:
-        return _FACTS_FOR_RENEWAL
+        return _Need.UNASKED_CONSENT
     needs_consent = policy.consent_required and purpose is Purpose.MARKETING
-    return _FACTS_WITH_CONSENT if needs_consent else _FACTS
+    return _Need.CONSENT if needs_consent else _Need.NOTHING
+
+
+def _facts(
+    connection: Connection, people: Sequence[bytes], need: _Need, program: str
+) -> Sequence[Any]:
+    if len(people) == 1:
+        return _ABOUT_ONE[need].run(connection, {"person": people[0], "scope": program})
+    return connection.execute(_ABOUT_MANY[need], {"people": people, "scope": program}).all()
 
 
 def _standing(
@@ -123,54 +141,59 @@ def _standing(
     return {person: reason for person, reason in standing.items() if reason} | stopped
 
 
-def _part(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
-    """What one table says of the people asked for; a consent's kind is its channel."""
-    people = table.fingerprint.in_(sa.bindparam("people", expanding=True))
-    return _fact(table.fingerprint, kind, until).where(people, *which)
-
-
-def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
+def _fact(person: Any, kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
+    """What one table says; a consent's kind is its channel."""
     kind = sa.literal(kind) if isinstance(kind, str) else kind
-    return sa.select(
-        person.label("fingerprint"), sa.cast(kind, sa.String).label("kind"), until.label("until")
+    columns = (
+        person.label("fingerprint"),
+        sa.cast(kind, sa.String).label("kind"),
+        until.label("until"),
     )
+    return sa.select(*columns).where(*which)
 
 
 _PROGRAM, _TIMED = "program", "timed program"  # the latter has quiet hours or a cap
 _is_timed = sa.or_(Program.quiet_from.is_not(None), Program.cap_messages.is_not(None))
 _kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
 
-# All that is known of some people and of the program, in one query.
-_program: sa.BindParameter[str] = sa.bindparam("scope")
-_never = sa.type_coerce(sa.null(), UtcDateTime())
-_nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
-_FACTS = sa.union_all(
-    _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
-    _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
-    _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
-)
-_agreed = _part(
-    Consent,
-    Consent.channel,
-    Consent.expires_at,
-    Consent.program == _program,
-    Consent.withdrawn_at.is_(None),
-)
-_FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
-    *_FACTS.selects,
-    _part(
+
+def _queries(is_asked_for: Callable[[Any], Any]) -> dict[_Need, sa.CompoundSelect[Any]]:
+    """All that is known of some people and of the program, in one query for each need."""
+    program: sa.BindParameter[str] = sa.bindparam("scope")
+    never = sa.type_coerce(sa.null(), UtcDateTime())
+    nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
+
+    def of(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
+        return _fact(table.fingerprint, kind, until, is_asked_for(table.fingerprint), *which)
+
+    facts = (
+        of(Suppression, "suppressed", never, Suppression.program.in_((program, ALL_PROGRAMS))),
+        of(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
+        _fact(nobody, _kind_of_program, never, Program.slug == program),
+    )
+    pending = of(
         OptInRequest,
         "pending",
         OptInRequest.code_expires_at,
-        OptInRequest.program == _program,
+        OptInRequest.program == program,
         OptInRequest.status == RequestStatus.PENDING,
-    ),
-    _agreed,
-)
-# A consent that was asked for again counts no more for a second asking.
-_FACTS_FOR_RENEWAL: sa.CompoundSelect[Any] = sa.union_all(
-    *_FACTS.selects, _agreed.where(Consent.renewal_asked_at.is_(None))
-)
+    )
+    in_force = (Consent.program == program, Consent.withdrawn_at.is_(None))
+    agreed = of(Consent, Consent.channel, Consent.expires_at, *in_force)
+    return {
+        _Need.NOTHING: sa.union_all(*facts),
+        _Need.CONSENT: sa.union_all(*facts, pending, agreed),
+        _Need.UNASKED_CONSENT: sa.union_all(
+            *facts, agreed.where(Consent.renewal_asked_at.is_(None))
+        ),
+    }
+
+
+_ABOUT_MANY = _queries(lambda person: person.in_(sa.bindparam("people", expanding=True)))
+_ABOUT_ONE = {
+    need: Statement(query)
+    for need, query in _queries(lambda person: person == sa.bindparam("person")).items()
+}
 
 
 def program_exists(connection: Connection, slug: str) -> bool:

@@ -6,7 +6,7 @@ a while counts as unknown: it is looked up at the provider, never sent again by 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -26,6 +26,7 @@ from app.core.errors import (
 from app.core.models import ALL_PROGRAMS, UNSETTLED, DeliveryStatus, OutboundMessage
 from app.core.policy import Clock
 from app.core.provider import Acceptance
+from app.core.statements import Statement
 
 # A key may be used for another message after that; a campaign's keys never.
 KEYS_KEPT = timedelta(days=7)
@@ -33,7 +34,7 @@ KEYS_KEPT = timedelta(days=7)
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
 
-_UPDATE = (
+_UPDATE = Statement(
     sa.update(OutboundMessage)
     .where(OutboundMessage.id == sa.bindparam("message"))
     .returning(OutboundMessage.body)
@@ -179,4 +180,5 @@ def _update(
 ) -> str | None:
     """Write it down; the text that the row holds, None where the person was erased meanwhile."""
     row = {"message": claimed.id, "updated_at": now, **values}
-    return connection.execute(_UPDATE, row).scalar()
+    updated = _UPDATE.run(connection, row)
+    return cast("str | None", updated[0].body) if updated else None

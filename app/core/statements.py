@@ -75,10 +75,12 @@ class _Compiled:
 
 def _compile(statement: sa.ClauseElement, dialect: sa.Dialect, names: Sequence[str]) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect, column_keys=names)
-    binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
     columns = compiled._result_columns  # noqa: SLF001 - nothing else tells the types
     kinds = [column.type.dialect_impl(dialect) for column in columns]
-    write = [(name, kind.bind_processor(dialect)) for name, kind in binds.items()]
+    write = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for bind, name in compiled.bind_names.items()
+    }
     read = [(i, kind.result_processor(dialect, None)) for i, kind in enumerate(kinds)]
     names_out = [column.keyname for column in columns]
     row: Any = namedtuple("Row", names_out)  # type: ignore[misc] # noqa: PYI024 - known only here
@@ -86,7 +88,7 @@ def _compile(statement: sa.ClauseElement, dialect: sa.Dialect, names: Sequence[s
         compiled.string,
         {name: value for name, value in compiled.params.items() if name not in names},
         compiled.positiontup,
-        [(name, convert) for name, convert in write if convert],
+        [(name, convert) for name, convert in write.items() if convert],
         [(i, convert) for i, convert in read if convert],
         row._make if columns else None,
     )
