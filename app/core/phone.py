@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
+from app.core.e164 import region_of
 from app.core.errors import InvalidNumberError
 
 # The longest spelling that is looked at: E.164 has 15 digits, the rest is decoration.
@@ -57,6 +58,8 @@ class PhoneReader:
 
         Raises InvalidNumberError for what is not exactly one valid number.
         """
+        if phone := self._as_it_is(spelling):
+            return phone
         is_bounded = len(spelling) <= _MAX_SPELLING
         number = self._valid(_plain(spelling)) if is_bounded else None
         if number is None:
@@ -71,6 +74,8 @@ class PhoneReader:
         A STOP counts from whatever the provider calls the sender, so what is no valid number
         (a short code, a name, a range newer than the tables) stands for itself.
         """
+        if phone := self._as_it_is(spelling):
+            return phone
         plain = _plain(spelling[:_MAX_SPELLING])
         is_short = len(plain) < _SHORTEST_NATIONAL
         number = None if is_short else self._valid(plain)
@@ -82,6 +87,11 @@ class PhoneReader:
         """HMAC-SHA256 of a canonical number: 32 bytes."""
         key = self.fingerprint_key.encode()
         return hmac.digest(key, canonical.encode("utf-8", "replace"), hashlib.sha256)
+
+    def _as_it_is(self, spelling: str) -> Phone | None:
+        """What is in its final form already, without asking the library."""
+        region = region_of(spelling)
+        return Phone(spelling, self.fingerprint(spelling), region) if region else None
 
     def _valid(self, plain: str) -> phonenumbers.PhoneNumber | None:
         if not _SPELLING.fullmatch(plain):

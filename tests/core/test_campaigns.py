@@ -77,6 +77,11 @@ def work(campaigns):
     return run
 
 
+@pytest.fixture
+def turns(services, clock) -> Turns:
+    return Turns(services.database, services.phones, services.policy, clock)
+
+
 def counts(campaigns: Campaigns, campaign_id: int) -> dict[str, int]:
     return {name: n for name, n in campaigns.show(campaign_id).counts.items() if n}
 
@@ -227,11 +232,11 @@ def test_two_that_run_at_once_share_the_list(campaigns, provider, make, work):
 
 
 def test_what_a_dead_process_had_taken_comes_up_again(
-    services, campaigns, provider, make, work, clock
+    campaigns, provider, make, work, clock, turns
 ):
     """Killed with recipients in its hands: they wait for nobody to clean up."""
     campaign_id = make(3)
-    assert len(Turns(services.database, clock).take(campaign_id).recipients) == 3
+    assert len(turns.take(campaign_id).recipients) == 3
     work(campaign_id, 3)
     assert provider.sent == []
     clock.advance(seconds=TAKEN_FOR.total_seconds())
@@ -420,10 +425,12 @@ def test_quiet_hours_make_a_campaign_wait_and_say_until_when(
     assert counts(campaigns, campaign_id) == {"sent": 2}
 
 
-def test_what_was_taken_long_ago_is_not_tried_again(services, campaigns, provider, make, clock):
+def test_what_was_taken_long_ago_is_not_tried_again(
+    services, campaigns, provider, make, clock, turns
+):
     """Retention may have taken the message's key: whoever it was for is unknown, not sent twice."""
     campaign_id = make(2)
-    Turns(services.database, clock).take(campaign_id)
+    turns.take(campaign_id)
     clock.advance(days=100)
     services.retention.prune()
     campaigns.start(campaign_id)
@@ -445,10 +452,9 @@ def test_a_campaigns_list_goes_when_its_time_is_over(services, campaigns, make, 
 # The rate
 
 
-def test_a_sender_is_paced_across_all_processes(services, campaigns, provider, make, clock, sleep):
+def test_a_sender_is_paced_across_all_processes(make, clock, turns):
     """Two campaigns of one sender at 10 a second, and its time is given away once."""
     first, second = make(30, rate=10), make(30, rate=10)
-    turns = Turns(services.database, clock)
     one, two = turns.take(first), turns.take(second)
     assert (one.starts_at, one.spacing) == (clock.now, timedelta(seconds=0.1))
     assert (len(one.recipients), two.starts_at) == (10, clock.now + timedelta(seconds=1))
@@ -468,6 +474,32 @@ def test_messages_go_out_evenly(campaigns, make, work, clock, provider):
     work(campaign_id, 5)
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert gaps == [timedelta(seconds=0.1)] * 4
+
+
+def test_who_is_refused_uses_up_none_of_the_senders_time(
+    services, campaigns, provider, make, work, clock
+):
+    """Of thirty at ten a second twenty have opted out: the ten others are reached in a second."""
+    for place, number in enumerate(numbers(20)):
+        services.inbox.receive(text("STOP", number, f"SM{place}"))
+    clock.advance(minutes=1)
+    campaigns._sender._sleep = lambda seconds: clock.advance(seconds=seconds)
+    campaign_id, began = make(30, rate=10), clock.now
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 10, "refused": 20}
+    assert reached(provider) == numbers(30)[20:]
+    assert clock.now - began <= timedelta(seconds=1)
+
+
+def test_who_opts_out_after_the_moments_were_given_out_is_refused(
+    services, campaigns, provider, make, work
+):
+    """Moments are given out by a forecast; what counts is the gate when the message would go."""
+    campaign_id = make(3, rate=10)
+    campaigns._sender._sleep = lambda _: services.inbox.receive(text("STOP", numbers(3)[2]))
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 2, "refused": 1}
+    assert reached(provider) == numbers(2)
 
 
 # Stopping and going on

@@ -77,7 +77,7 @@ class Campaigns:
         self._phones = phones
         self._policy = policy
         self._clock = clock
-        self._sender = CampaignSender(database, phones, outbox, clock, sleep)
+        self._sender = CampaignSender(database, phones, policy, outbox, clock, sleep)
 
     def create(
         self,

@@ -51,13 +51,27 @@ class Clauses:
             return None if explained else self._beside_a_name(words, clauses[0].words)
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
-            if found.unknown or found.negated or not _asks(found, clause):
-                continue
             others = clauses[:place] + clauses[place + 1 :]
+            if found.unknown or found.negated or not self._is_request(found, clause, others):
+                continue
             closes = place == len(clauses) - 1 and _closes(found)
             if closes or (not explained and self._asks_beside(found, others, words)):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
+
+    def _is_request(self, found: Cover, clause: Clause, others: list[Clause]) -> bool:
+        """Whether the clause asks; one with an everyday word does where messages are the talk."""
+        if _asks(found, clause):
+            return True
+        everyday = any(keyword.intent is Intent.OPT_OUT for keyword in found.keywords)
+        alone = not found.roles - {Role.COURTESY, Role.EVERYTHING}
+        return (
+            everyday
+            and alone
+            and clause.closed_by != "?"
+            and len(others) == 1
+            and self._is_about_messages(others[0].words)
+        )
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
         return _unmistakable(found) or self._support(others, words)
@@ -73,7 +87,10 @@ class Clauses:
         apart = all(clause.opened_by == "\n" for clause in left)
         named = all(word in words.named for word in names)
         unknown = self._vocabulary.isdisjoint(names)
-        return (apart and unknown) or (named and (len(names) > 1 or _STOP in words.shouted))
+        signed = unknown and left[-1] == others[-1] and left[-1].words[-1] == names[-1]
+        return (apart and unknown) or (
+            named and (len(names) > 1 or _STOP in words.shouted or signed)
+        )
 
     def _is_about_messages(self, clause: Phrase) -> bool:
         return not self._context.isdisjoint(clause)

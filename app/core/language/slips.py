@@ -35,7 +35,8 @@ def _without_one(word: str) -> list[str]:
 
 
 def _is_one_slip(word: str, typed: str) -> bool:
-    if abs(len(word) - len(typed)) > 1:
+    # A plural and its singular are two words.
+    if abs(len(word) - len(typed)) > 1 or word == typed + "s":
         return False
     start = next((i for i, (a, b) in enumerate(zip(word, typed, strict=False)) if a != b), None)
     if start is None:
