@@ -36,6 +36,15 @@ _EARLY = Statement(
         ReportRow.provider_message_id == sa.bindparam("message"),
     )
 )
+# For a message that has just got the provider's id.
+HAS_REPORTS = (
+    sa.exists()
+    .where(
+        ReportRow.provider == OutboundMessage.provider,
+        ReportRow.provider_message_id == OutboundMessage.provider_message_id,
+    )
+    .correlate(OutboundMessage)
+)
 
 _ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
 

@@ -6,7 +6,7 @@ a while counts as unknown: it is looked up at the provider, never sent again by 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -37,7 +37,7 @@ _PAUSES = (0.2, 1.0)
 _UPDATE = Statement(
     sa.update(OutboundMessage)
     .where(OutboundMessage.id == sa.bindparam("message"))
-    .returning(OutboundMessage.body)
+    .returning(OutboundMessage.body, delivery.HAS_REPORTS.label("has_reports"))
 )
 
 _T = TypeVar("_T")
@@ -60,9 +60,12 @@ class Outcomes:
         def write(connection: Connection, now: datetime) -> DeliveryStatus:
             provider_id = accepted.provider_message_id
             values = {"status": accepted.status, "provider_message_id": provider_id}
-            if _update(connection, claimed, now, values) is None:
+            written = _update(connection, claimed, now, values)
+            if written is None or written.body is None:
                 # The person was erased while the provider had it: its copy must go too.
                 deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
+            if written is None or not written.has_reports:
+                return accepted.status
             latest = delivery.apply_early_reports(connection, claimed.provider, provider_id, now)
             return latest or accepted.status
 
@@ -175,10 +178,11 @@ def _suppress(
     consent.suppress(connection, claimed.fingerprint, ALL_PROGRAMS, reason, evidence, now)
 
 
-def _update(
-    connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]
-) -> str | None:
-    """Write it down; the text that the row holds, None where the person was erased meanwhile."""
+def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> Any:
+    """Write it down; what the row is by now, None where it is gone.
+
+    Its `body` is None where the person was erased meanwhile; `has_reports`: some came before the
+    provider's id was known here.
+    """
     row = {"message": claimed.id, "updated_at": now, **values}
-    updated = _UPDATE.run(connection, row)
-    return cast("str | None", updated[0].body) if updated else None
+    return next(iter(_UPDATE.run(connection, row)), None)
