@@ -55,19 +55,24 @@ class _Compiled:
             given[name] = convert(given[name])
         in_places = self.places and [given[name] for name in self.places]
         rows = self._execute(connection, in_places or given)
-        for column, convert in self.read:
-            for row in rows:
-                row[column] = convert(row[column])
-        return [self.row(row) for row in rows] if self.row else []
+        return [self.row(self._converted(row)) for row in rows] if self.row else []
 
-    def _execute(self, connection: Connection, given: Any) -> list[list[Any]]:
+    def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
+        if not self.read:
+            return row
+        values = list(row)
+        for column, convert in self.read:
+            values[column] = convert(values[column])
+        return values
+
+    def _execute(self, connection: Connection, given: Any) -> Sequence[Sequence[Any]]:
         cursor = _cursor_of(connection)
         try:
             if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - as it does
                 look = connection.dispatch.before_cursor_execute
                 look(connection, cursor, self.text, given, None, False)  # noqa: FBT003
             cursor.execute(self.text, given)
-            return [list(row) for row in cursor.fetchall()] if self.row else []
+            return cursor.fetchall() if self.row else ()
         except connection.dialect.loaded_dbapi.Error as error:
             # SQLAlchemy's own way: no parameter is shown, and a broken connection leaves the pool.
             connection._handle_dbapi_exception(error, self.text, given, None, None)  # noqa: SLF001
