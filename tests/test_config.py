@@ -39,6 +39,7 @@ BAD = [
     ("OPT_OUT_REPLIES", "private"),
     ("SECRET_KEY", "private"),
     ("FINGERPRINT_KEY", "private"),
+    ("FINGERPRINT_KEY_OLD", "private"),
     ("BRAND_NAME", "private" * 6),
     ("BRAND_NAME", "two\nlines"),
     ("DEFAULT_REGION", "private"),

@@ -3,18 +3,20 @@
 Reads fail closed: when the list can't be read an error is raised, and nothing is sent.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.core import rekeying
+from app.core.ahead import one_ahead
 from app.core.database import Database, UtcDateTime
 from app.core.errors import InvalidNumberError, Reason
+from app.core.many import end_to_end, is_among
 from app.core.models import (
     ALL_PROGRAMS,
     Channel,
@@ -31,7 +33,7 @@ from app.core.policy import Clock, Policy
 from app.core.statements import Statement
 from app.core.timing import not_now
 
-_BATCH = 1000  # numbers asked for in one query
+_BATCH = 5000  # numbers asked for in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,13 @@ def refusals(
     that holds a subscriber's lock the answer stays true until it commits.
     """
     people = [phone.fingerprint for phone in phones]
-    need = _need_of(scope.purpose, policy)
-    facts = _facts(connection, people, need, scope.program)
+    query = _query_for(scope.purpose, policy)
+    given = {"people": end_to_end(people), "scope": scope.program}
+    facts = query.run(connection, given)
     program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
     if program is None:
         return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
-    standing = _standing(() if need is _Need.NOTHING else people, facts, scope, at)
+    standing = _standing(people if query is not _FACTS else (), facts, scope, at)
     refused = {person: Refusal(reason) for person, reason in standing.items()}
     if program == _TIMED and scope.purpose is not Purpose.SERVICE:
         others = [phone for phone in phones if phone.fingerprint not in refused]
@@ -89,28 +92,12 @@ def refusals(
     return refused
 
 
-class _Need(Enum):
-    """Which consent a message needs. A consent that was asked for again serves no second asking."""
-
-    NOTHING = auto()
-    CONSENT = auto()
-    UNASKED_CONSENT = auto()
-
-
-def _need_of(purpose: Purpose, policy: Policy) -> _Need:
+def _query_for(purpose: Purpose, policy: Policy) -> Statement:
     """To ask for a consent is marketing itself: no installation may assume the one it needs."""
     if purpose is Purpose.RENEWAL:
-        return _Need.UNASKED_CONSENT
+        return _FACTS_FOR_RENEWAL
     needs_consent = policy.consent_required and purpose is Purpose.MARKETING
-    return _Need.CONSENT if needs_consent else _Need.NOTHING
-
-
-def _facts(
-    connection: Connection, people: Sequence[bytes], need: _Need, program: str
-) -> Sequence[Any]:
-    if len(people) == 1:
-        return _ABOUT_ONE[need].run(connection, {"person": people[0], "scope": program})
-    return connection.execute(_ABOUT_MANY[need], {"people": people, "scope": program}).all()
+    return _FACTS_WITH_CONSENT if needs_consent else _FACTS
 
 
 def _standing(
@@ -122,12 +109,11 @@ def _standing(
     """
     standing: dict[bytes, Reason | None] = dict.fromkeys(consenting, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
-    for fact in facts:
-        person = fact.fingerprint
-        match fact.kind:
+    for person, kind, until in facts:
+        match kind:
             case "suppressed":
                 stopped[person] = Reason.SUPPRESSED
-            case "held" if fact.until <= at:
+            case "held" if until <= at:
                 # Nobody decided in time: an opt-out, whether or not a chore has said so yet.
                 stopped[person] = Reason.SUPPRESSED
             case "held" if scope.purpose is not Purpose.SERVICE:
@@ -135,70 +121,77 @@ def _standing(
             case "pending" if standing[person] is Reason.NO_CONSENT:
                 standing[person] = Reason.UNCONFIRMED
             case Channel.SMS:
-                standing[person] = None if fact.until > at else Reason.CONSENT_EXPIRED
+                standing[person] = None if until > at else Reason.CONSENT_EXPIRED
             case Channel.EMAIL | Channel.NONE:
                 standing[person] = Reason.OTHER_CHANNEL
     return {person: reason for person, reason in standing.items() if reason} | stopped
 
 
-def _fact(person: Any, kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
-    """What one table says; a consent's kind is its channel."""
+def _part(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
+    """What one table says of the people asked for; a consent's kind is its channel."""
+    people = is_among(table.fingerprint, sa.bindparam("people", type_=sa.LargeBinary))
+    return _fact(table.fingerprint, kind, until).where(people, *which)
+
+
+def _fact(person: Any, kind: Any, until: Any) -> sa.Select[Any]:
     kind = sa.literal(kind) if isinstance(kind, str) else kind
-    columns = (
-        person.label("fingerprint"),
-        sa.cast(kind, sa.String).label("kind"),
-        until.label("until"),
+    return sa.select(
+        person.label("fingerprint"), sa.cast(kind, sa.String).label("kind"), until.label("until")
     )
-    return sa.select(*columns).where(*which)
 
 
 _PROGRAM, _TIMED = "program", "timed program"  # the latter has quiet hours or a cap
 _is_timed = sa.or_(Program.quiet_from.is_not(None), Program.cap_messages.is_not(None))
 _kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
 
-
-def _queries(is_asked_for: Callable[[Any], Any]) -> dict[_Need, sa.CompoundSelect[Any]]:
-    """All that is known of some people and of the program, in one query for each need."""
-    program: sa.BindParameter[str] = sa.bindparam("scope")
-    never = sa.type_coerce(sa.null(), UtcDateTime())
-    nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
-
-    def of(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
-        return _fact(table.fingerprint, kind, until, is_asked_for(table.fingerprint), *which)
-
-    facts = (
-        of(Suppression, "suppressed", never, Suppression.program.in_((program, ALL_PROGRAMS))),
-        of(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
-        _fact(nobody, _kind_of_program, never, Program.slug == program),
-    )
-    pending = of(
-        OptInRequest,
-        "pending",
-        OptInRequest.code_expires_at,
-        OptInRequest.program == program,
-        OptInRequest.status == RequestStatus.PENDING,
-    )
-    in_force = (Consent.program == program, Consent.withdrawn_at.is_(None))
-    agreed = of(Consent, Consent.channel, Consent.expires_at, *in_force)
-    return {
-        _Need.NOTHING: sa.union_all(*facts),
-        _Need.CONSENT: sa.union_all(*facts, pending, agreed),
-        _Need.UNASKED_CONSENT: sa.union_all(
-            *facts, agreed.where(Consent.renewal_asked_at.is_(None))
+# All that is known of some people and of the program, in one query.
+_program: sa.BindParameter[str] = sa.bindparam("scope")
+_never = sa.type_coerce(sa.null(), UtcDateTime())
+_nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
+_facts = sa.union_all(
+    _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
+    _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
+    _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
+)
+_agreed = _part(
+    Consent,
+    Consent.channel,
+    Consent.expires_at,
+    Consent.program == _program,
+    Consent.withdrawn_at.is_(None),
+)
+_FACTS = Statement(_facts)
+_FACTS_WITH_CONSENT = Statement(
+    sa.union_all(
+        *_facts.selects,
+        _part(
+            OptInRequest,
+            "pending",
+            OptInRequest.code_expires_at,
+            OptInRequest.program == _program,
+            OptInRequest.status == RequestStatus.PENDING,
         ),
-    }
-
-
-_ABOUT_MANY = _queries(lambda person: person.in_(sa.bindparam("people", expanding=True)))
-_ABOUT_ONE = {
-    need: Statement(query)
-    for need, query in _queries(lambda person: person == sa.bindparam("person")).items()
-}
+        _agreed,
+    )
+)
+# A consent that was asked for again counts no more for a second asking.
+_FACTS_FOR_RENEWAL = Statement(
+    sa.union_all(*_facts.selects, _agreed.where(Consent.renewal_asked_at.is_(None)))
+)
 
 
 def program_exists(connection: Connection, slug: str) -> bool:
     query = sa.select(Program.slug).where(Program.slug == slug)
     return connection.execute(query).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Numbers as they were asked, as they were read, and what is said of them."""
+
+    numbers: Sequence[str]
+    phones: Sequence[Phone | None]
+    refused: Mapping[bytes, Refusal] = field(default_factory=dict)
 
 
 class Gate:
@@ -213,22 +206,27 @@ class Gate:
         self._clock = clock
 
     def check(self, numbers: Iterable[str], scope: Scope) -> Iterator[Decision]:
-        """A decision for each number, in the order given, in constant memory."""
+        """A decision for each number, in the order given, in constant memory.
+
+        The list is asked about one batch while the next is read.
+        """
+        for batch in one_ahead(lambda read: self._refusals(read, scope), self._read(numbers)):
+            for number, phone in zip(batch.numbers, batch.phones, strict=True):
+                refusal = _UNREADABLE if phone is None else batch.refused.get(phone.fingerprint)
+                reason = refusal.reason if refusal else None
+                yield Decision(number, reason is None, reason)
+
+    def _read(self, numbers: Iterable[str]) -> Iterator[_Batch]:
         remaining = iter(numbers)
         while batch := list(islice(remaining, _BATCH)):
-            yield from self._check_batch(batch, scope)
+            yield _Batch(batch, [self._phone(number) for number in batch])
 
-    def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
-        phones = [self._phone(number) for number in numbers]
-        known = {phone.fingerprint: phone for phone in phones if phone is not None}
+    def _refusals(self, batch: _Batch, scope: Scope) -> _Batch:
+        known = {phone.fingerprint: phone for phone in batch.phones if phone is not None}
+        rekeying.settle(self._database, known.values())
         with self._database.read() as connection:
-            refused: Mapping[bytes, Refusal] = refusals(
-                connection, list(known.values()), scope, self._policy, self._clock()
-            )
-        for number, phone in zip(numbers, phones, strict=True):
-            refusal = _UNREADABLE if phone is None else refused.get(phone.fingerprint)
-            reason = refusal.reason if refusal else None
-            yield Decision(number, reason is None, reason)
+            refused = refusals(connection, list(known.values()), scope, self._policy, self._clock())
+        return replace(batch, refused=refused)
 
     def _phone(self, number: str) -> Phone | None:
         try:

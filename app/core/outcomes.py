@@ -66,7 +66,9 @@ class Outcomes:
                 deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
             if written is None or not written.has_reports:
                 return accepted.status
-            latest = delivery.apply_early_reports(connection, claimed.provider, provider_id, now)
+            latest = delivery.apply_early_reports(
+                connection, claimed.provider, provider_id, claimed.fingerprint, now
+            )
             return latest or accepted.status
 
         lost = ProviderOutcomeUnknownError(

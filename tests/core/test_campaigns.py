@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
-from app.core.campaigns import Campaigns, NewCampaign
+from app.core.campaigns import Campaigns, NewCampaign, unread
 from app.core.campaigns.page import page
 from app.core.campaigns.plan import Listed, listed_from
 from app.core.campaigns.turns import TAKEN_FOR, Turns
@@ -187,6 +187,65 @@ def test_a_list_that_breaks_off_leaves_nothing(campaigns, make, database):
     assert campaigns.all() == []
     with database.read() as connection:
         assert connection.execute(sa.select(CampaignRecipient.position)).all() == []
+
+
+def killed_while_reading(campaigns, make) -> int:
+    """A campaign as `kill -9` leaves it half-way through its list."""
+
+    def endless():
+        yield from (Listed(line, to) for line, to in enumerate(numbers(700), 1))
+        raise Killed
+
+    class Killed(BaseException):
+        """Nothing is tidied up after it."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unread, "discard", lambda *_: None)
+        with pytest.raises(Killed):
+            make(endless())
+    return campaigns.all()[0].id
+
+
+def test_a_list_whose_reader_was_killed_can_be_read_again(
+    services, campaigns, provider, make, work
+):
+    """The half list is never sent, says what to do, and is in nobody's way."""
+    half = killed_while_reading(campaigns, make)
+    assert status(campaigns, half) == "planning"
+    with pytest.raises(NotNowError, match="create the campaign again"):
+        campaigns.start(half)
+    campaign_id = make(700)
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 700}
+    assert reached(provider) == numbers(700)
+
+
+def test_what_was_left_of_a_list_removes_itself(campaigns, make, database, clock):
+    """After an hour in which nobody read on; campaigns that are planned stay."""
+    planned, half = make(2, start=False), killed_while_reading(campaigns, make)
+    clock.advance(minutes=59)
+    assert campaigns.discard_abandoned() == 0
+    clock.advance(minutes=1)
+    assert campaigns.discard_abandoned() == 1
+    assert [each.id for each in campaigns.all()] == [planned]
+    with database.read() as connection:
+        left = connection.execute(sa.select(CampaignRecipient.campaign_id).distinct())
+        assert left.scalars().all() == [planned]
+    assert half != planned
+
+
+def test_a_list_that_comes_too_slowly_is_given_up_as_a_whole(campaigns, make, clock):
+    """Its reader lives, but was taken for dead: it is told so, and no part of a list stays."""
+
+    def slow():
+        yield from (Listed(line, to) for line, to in enumerate(numbers(600), 1))
+        clock.advance(hours=2)
+        assert campaigns.discard_abandoned() == 1
+        yield Listed(601, "+393339999999")
+
+    with pytest.raises(NotNowError, match="create it anew"):
+        make(slow())
+    assert campaigns.all() == []
 
 
 # Sending
