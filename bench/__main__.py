@@ -45,9 +45,11 @@ def main() -> None:
     rows: list[Row] = []
     with postgresql() as url:
         print(_machine(url))
-        for name in given.parts or _PARTS:
-            rows += (_PARTS | _LONG_PARTS)[name](url, given)
-    print(as_markdown(rows))
+        try:
+            for name in given.parts or _PARTS:
+                rows.extend((_PARTS | _LONG_PARTS)[name](url, given))
+        finally:  # what was measured before something went wrong is not lost
+            print(as_markdown(rows))
 
 
 def _machine(url: str) -> str:
