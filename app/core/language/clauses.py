@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.core.language.keywords import Cover, Role, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import KEYWORDS, TABLES_VERSION, Phrase
+from app.core.language.tables import KEYWORDS, PRINTED, TABLES_VERSION, Phrase
 
 _LONGEST_SIGNATURE = 4
 _LONGEST_BRAND = 3
@@ -116,6 +116,13 @@ class Clauses:
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
         """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
         left = found.unknown
+        named = all(word in words.named for word in left)
+        # SAIR Farmácia Luz: what instructions print, typed as they print it, and a capitalised name.
+        printed = named and clause[:1] in PRINTED
+        if self._things.issuperset(left):
+            return False
+        if printed and clause[0] in words.shouted:
+            return True
         if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
@@ -124,8 +131,7 @@ class Clauses:
             return False
         if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
             return True
-        named = all(word in words.named for word in left)
-        return named and (_unmistakable(found) or len(left) > 1)
+        return printed or (named and (_unmistakable(found) or len(left) > 1))
 
 
 def parted(tokens: Phrase) -> list[Clause]:

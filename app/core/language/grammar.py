@@ -11,7 +11,8 @@ phrase, read left to right:
     ^ $      the clause begins, ends, exactly here
     ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
 
-`[aliases]` gives the short forms of texting: each is read as its word, in this language only.
+`[aliases]` gives the short forms of texting: each is read as its word, in this language only. The
+class `heads` has words that end compounds: an unknown word that ends in one is read as it.
 
 Every repetition is bounded, so that a search takes time in proportion to the text.
 """
@@ -85,6 +86,7 @@ class Grammar:
         self.language = table.language
         self._parts: Mapping[str, str] = table.data.get("parts", {})
         self._slip_classes = table.words("fuzzy", "classes")
+        self._heads = tuple(sorted(table.words("words", "heads"), key=len, reverse=True))
         aliases = {
             alias: word
             for word, written in table.data.get("aliases", {}).items()
@@ -146,6 +148,9 @@ class Grammar:
     def _encoded(self, token: str) -> str:
         if token in MARKS:
             return token
+        if token not in self._characters and token.endswith(self._heads):
+            # A compound is what its last part is: Werbemails are Mails.
+            token = next(head for head in self._heads if token.endswith(head))
         return self._characters.get(token) or (_NUMBER if token.isdecimal() else _UNKNOWN)
 
     def _character(self, word: str) -> str:

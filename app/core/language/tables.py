@@ -122,6 +122,7 @@ BACK = _all_phrases("keywords", "back")
 NEGATIONS = frozenset(
     phrase for table in TABLES for phrase in table.phrases("courtesy", "negation")
 )
+PRINTED = _all_phrases("keywords", "printed")
 AROUND = _all_phrases("courtesy", "around")
 EVERYTHING = _all_phrases("everything")
 PROGRAMS = _all_phrases("program")
