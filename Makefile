@@ -37,6 +37,11 @@ lint: $(VENV)/.installed-dev ## Check style and formatting
 types: $(VENV)/.installed-dev ## Check types
 	@$(BIN)/mypy
 
+.PHONY: audit
+audit: $(VENV)/.installed-dev ## Compare the pinned packages with the known holes
+	@$(BIN)/python -m pip_audit --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements.txt $(ARGS)
+
 .PHONY: language-report
 language-report: $(VENV)/.installed-dev ## Say how well texts are understood, by language
 	@$(BIN)/python -m tests.language_report $(ARGS)

@@ -119,6 +119,12 @@ def _secret(value: str) -> str:
     return value
 
 
+def _secrets(value: str) -> str:
+    for each in filter(None, value.split(",")):
+        _secret(each.strip())
+    return value
+
+
 def _one_line(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must be one line of text")
@@ -156,7 +162,17 @@ class Settings(BaseModel):
     opt_out_replies: Literal["gateway", "provider"] = "gateway"
     secret_key: Secret = ""
     fingerprint_key: Secret = ""
+    fingerprint_key_old: Annotated[str, AfterValidator(_secrets)] = Field(default="", repr=False)
     brand_name: Annotated[str, AfterValidator(_one_line)] = Field(default="Demo", max_length=40)
+    controller_name: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=200
+    )
+    controller_address: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=300
+    )
+    privacy_contact: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, max_length=254
+    )
     default_region: Annotated[str, BeforeValidator(str.upper), AfterValidator(_known_region)] = "IT"
     default_language: Annotated[
         str, BeforeValidator(str.lower), AfterValidator(_known_language)
@@ -173,6 +189,10 @@ class Settings(BaseModel):
     broker_url: Annotated[str, AfterValidator(_broker)] = Field(default="", repr=False)
     port: int = Field(default=8000, ge=1, le=65535)
     web_concurrency: int = Field(default=2, ge=1)
+
+    def former_keys(self) -> tuple[str, ...]:
+        """The keys that FINGERPRINT_KEY has replaced, the oldest first."""
+        return tuple(each.strip() for each in self.fingerprint_key_old.split(",") if each.strip())
 
     def own_words(self) -> OwnWords:
         """The installation's own words, checked when the settings were."""

@@ -13,7 +13,7 @@ from app.core.gate import Decision, Scope
 from app.core.models import Purpose
 from app.core.outbound import Draft, Receipt
 from app.core.phone import PhoneReader
-from app.core.policy import Clock, Policy, utc_now
+from app.core.policy import Clock, Controller, Policy, utc_now
 from app.core.provider import Provider
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
@@ -105,8 +105,9 @@ def build_services(
     settings: Settings, provider: Provider | None = None, clock: Clock = utc_now
 ) -> Services:
     """Put the core together as the settings say; `provider` replaces the one they name."""
-    database = Database(settings.database_url, settings.fingerprint_key)
-    phones = PhoneReader(settings.default_region, settings.fingerprint_key)
+    former_keys = settings.former_keys()
+    database = Database(settings.database_url, settings.fingerprint_key, former_keys)
+    phones = PhoneReader(settings.default_region, settings.fingerprint_key, former_keys)
     policy = Policy(
         brand=settings.brand_name,
         language=settings.default_language,
@@ -122,6 +123,9 @@ def build_services(
         review_period=timedelta(hours=settings.review_hours),
         unreachable_after=settings.unreachable_after,
         own_words=settings.own_words(),
+        controller=Controller(
+            settings.controller_name, settings.controller_address, settings.privacy_contact
+        ),
     )
     provider = provider or _provider(settings, database, clock)
     return Services.build(database, phones, policy, provider, clock)

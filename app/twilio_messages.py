@@ -18,6 +18,7 @@ from app.core.errors import (
     ProviderOutcomeUnknownError,
     Reason,
     StorageUnavailableError,
+    TooManyRequestsError,
 )
 from app.core.gate import Scope
 from app.core.outbound import Draft
@@ -152,6 +153,7 @@ def error_from(error: GatewayError) -> TwilioError:
 
 _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (StorageUnavailableError, 503),
+    (TooManyRequestsError, 429),
     (NotFoundError, 404),
     (InvalidInputError, 400),
 )

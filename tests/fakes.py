@@ -78,6 +78,7 @@ class FakeProvider:
         self.cancel_failure: ProviderError | None = None
         self.logged: list[LoggedMessage] = []
         self.log_failure: ProviderError | None = None
+        self.list_failure: ProviderError | None = None
         self.script: list[Answer] = []
         self.deleted: list[str] = []
         self.undeletable: ProviderError | None = None
@@ -153,6 +154,8 @@ class FakeProvider:
         raise ProviderError("no such message", code=20404, status=404, permanent=True)
 
     def list_messages(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        if self.list_failure:
+            raise self.list_failure
         return {"messages": []}
 
     def log(

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from app.config import Settings
+from app.core import rekeying
+from app.core.keys import FingerprintKeys
 from app.gateway import Gateway
 from tests.test_cli import NUMBER, done, environment, failed, run
 
@@ -67,7 +70,26 @@ def test_exposure_names_who_took_what():
 
     shown = done("privacy", "exposure", "--since", "2020-01-01").stdout
     assert "suppressions export  1 people" in shown
+    done("subscriber", "export", NUMBER)
+    done("review", "list")
+    shown = done("privacy", "exposure", "--since", "2020-01-01").stdout
+    assert "dossier  +39•••••••567" in shown
+    assert "reviews  0 people" in shown
     assert "Nothing" in done("privacy", "exposure", "--since", "2999-01-01").stdout
+
+
+def test_a_request_is_noted_listed_and_closed():
+    """One that came by letter is in the list with its date until it is closed, without number."""
+    assert "Nobody is waiting" in done("privacy", "requests", "list").stdout
+    done("privacy", "requests", "add", NUMBER, "--kind", "access", "--asked", "2026-11-01")
+    shown = done("privacy", "requests", "list").stdout
+    assert "access    2026-11-01" in shown
+    assert NUMBER[3:] not in shown
+    assert "1  requests for access" in run("privacy", "due").stdout
+
+    done("privacy", "requests", "close", shown.split()[0])
+    assert "Nobody is waiting" in done("privacy", "requests", "list").stdout
+    assert "no open request" in failed("privacy", "requests", "close", "99")
 
 
 def test_due_deletions_and_renewals_say_that_all_is_well():
@@ -125,3 +147,32 @@ def test_killed_in_the_middle_and_run_again_it_is_whole(settings):
     done("prune")
     assert texts(settings) == []
     assert "Nothing" in done("prune", "--dry-run").stdout
+
+
+NEW_KEY = "made up for tests: the second key"
+
+
+def test_the_change_of_the_key_survives_a_kill(settings, monkeypatch):
+    """Killed with -9 between and inside its batches and run again, all are under the new key."""
+    with Gateway(settings) as gateway:
+        for place in range(5):
+            gateway.services.privacy.erase(f"+39333123456{place}", "the person", "web")
+    monkeypatch.setenv("FINGERPRINT_KEY", NEW_KEY)
+    monkeypatch.setenv("FINGERPRINT_KEY_OLD", settings.fingerprint_key)
+    keys = FingerprintKeys(NEW_KEY, [settings.fingerprint_key])
+    rekeying.begin(settings.database_url, keys, lambda _: None)
+    for statement in (6, 12):
+        killed(statement, "key", "rotate")
+
+    assert "under the new key" in done("key", "rotate").stdout
+    assert "already" in done("key", "rotate").stdout
+    with Gateway(Settings.from_env()) as gateway:
+        assert not any(each.allowed for each in gateway.check(f"+39333123456{i}" for i in range(5)))
+
+
+def test_the_key_is_not_changed_without_the_one_before(settings, monkeypatch):
+    """With a new key alone nothing is changed, and it says what is missing."""
+    monkeypatch.setenv("FINGERPRINT_KEY", NEW_KEY)
+    assert "FINGERPRINT_KEY_OLD" in failed("key", "rotate")
+    monkeypatch.setenv("FINGERPRINT_KEY_OLD", "short")
+    assert "FINGERPRINT_KEY_OLD must have at least 16" in failed("key", "rotate", code=2)

@@ -1,13 +1,17 @@
 """The worker: it sends what is asked for, hands over, and finds what was left lying."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
 from app import tasks, worker
 from app.config import Settings, SettingsError
 from app.core.campaigns import Listed, NewCampaign
-from app.core.models import Campaign
+from app.core.chores import Done
+from app.core.models import Campaign, ReviewHold
 from app.gateway import Gateway, scope
+from tests.making import held, text
 
 NUMBER = "+393331234567"
 
@@ -70,8 +74,24 @@ def test_a_campaign_that_nobody_works_on_is_taken_up(celery, gateway, campaign_i
 
 
 def test_the_chores_are_done(celery, gateway):
-    """All of them, without a fault that stops the worker."""
+    """A worker does what is due as well: a review that is overdue becomes an opt-out."""
+    services = gateway.services
+    services.inbox.receive(text("Ciao", NUMBER))
+    held(services, services.phones.parse(NUMBER))
+    with services.database.write() as connection:
+        overdue = services.clock() - timedelta(minutes=1)
+        connection.execute(sa.update(ReviewHold).values(due_at=overdue))
     celery.tasks[tasks.DO_CHORES].apply().get()
+    assert services.reviews.waiting() == []
+    assert [each.reason for each in services.suppressions.all()] == ["opt_out"]
+
+
+def test_a_chore_that_fails_is_logged_and_stops_no_worker(celery, gateway, monkeypatch, caplog):
+    """Its name and what was wrong stand in the log; the task itself ends well."""
+    failed = [Done("ledger entries sealed", fault="the database can't be reached")]
+    monkeypatch.setattr(worker, "do_all", lambda *_, **__: failed)
+    assert celery.tasks[tasks.DO_CHORES].apply().successful()
+    assert "ledger entries sealed: the database can't be reached" in caplog.text
 
 
 def test_a_worker_that_dies_loses_no_task():

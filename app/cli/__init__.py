@@ -7,6 +7,7 @@ from app.cli.common import Commands
 from app.cli.consents import consents
 from app.cli.dossiers import dossier, subscriber
 from app.cli.filter import filter_file
+from app.cli.keys import key
 from app.cli.ledger import ledger
 from app.cli.messages import chores, messages, reconcile
 from app.cli.privacy import privacy, prune
@@ -44,6 +45,7 @@ main = Commands(
         prune,
         renewals,
         ledger,
+        key,
         dossier,
         classify,
         chores,

@@ -83,6 +83,8 @@ def _shown(campaigns: Campaigns, campaign_id: int) -> Iterator[Callable[[], bool
 def tell(shown: Standing) -> None:
     """How a campaign stands."""
     click.echo(f"Campaign {shown.id}, {shown.name}: {shown.status}.")
+    if shown.status is CampaignStatus.PLANNING:
+        click.echo("  Its list is being read. If that was cut off: create it again, this one goes.")
     if shown.pause_reason:
         click.echo(f"  Paused: {shown.pause_reason}")
     if shown.resumes_at:

@@ -1,5 +1,6 @@
 """`optout subscriber export`, `optout dossier verify`: what is held about one person, proven."""
 
+import hashlib
 import json
 
 import click
@@ -25,21 +26,23 @@ def export(
     """Give all that is held about NUMBER, with its evidence.
 
     Without --json and --html: JSON on standard output. `optout dossier verify` checks the JSON,
-    anywhere and without this installation.
+    anywhere and without this installation. Made together, the document names the JSON's SHA-256.
     """
     with open_gateway() as gateway:
         gateway.services.ledger.seal()  # so that as much as possible of it is proven
         services, spelling = gateway.services, " ".join(number)
         dossier = services.dossiers.export(spelling)
         person = services.phones.parse(spelling).fingerprint
-        services.accesses.note(DOOR, operator(), "dossier", person)
+        services.accesses.note_dossier(DOOR, operator(), person)
         spoken = language or gateway.settings.default_language
+    content = json.dumps(dossier, ensure_ascii=False, indent=2) + "\n"
     if json_file or not html_file:
         with written_whole(json_file or "-") as out:
-            out.write(json.dumps(dossier, ensure_ascii=False, indent=2) + "\n")
+            out.write(content)
     if html_file:
+        digest = hashlib.sha256(content.encode()).hexdigest() if json_file else None
         with written_whole(html_file) as out:
-            out.write(render_dossier(dossier, spoken))
+            out.write(render_dossier(dossier, spoken, digest))
     if not dossier["known"]:
         say("Nothing was ever held about this number.")
 

@@ -21,12 +21,25 @@ def seal() -> None:
 
 
 @ledger.command()
+def head() -> None:
+    """Print the newest seal in one line: when it was made, its number, its digest.
+
+    For a place that whoever runs the database can't change: a mailbox elsewhere, a time stamp.
+    """
+    with open_gateway() as gateway:
+        newest = gateway.services.ledger.head()
+    if newest is None:
+        raise click.ClickException("nothing is sealed yet: see `optout ledger seal`")
+    click.echo(f"{newest.sealed_at.isoformat()}  seal {newest.number}  {newest.digest.hex()}")
+
+
+@ledger.command()
 @click.option("--head", metavar="HEX", help="A head that was written down earlier, elsewhere.")
 def verify(head: str | None) -> None:
     """Read the whole ledger against its seals: any change, removal or insertion is found.
 
-    Keep the printed head somewhere else; with --head, a history that was cut off or made anew is
-    found too. Exit code 1: something does not fit.
+    Keep the head somewhere else (`optout ledger head`); with --head, a history that was cut off
+    or made anew is found too. Exit code 1: something does not fit.
     """
     with open_gateway() as gateway:
         ours = gateway.services.ledger

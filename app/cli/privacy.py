@@ -8,6 +8,7 @@ import click
 from app.cli.common import DOOR, leave, moment, open_gateway, open_input, operator, written_whole
 from app.cli.dossiers import subscriber
 from app.core import notice
+from app.core.models import RequestKind
 
 
 @subscriber.command("erase")
@@ -51,19 +52,63 @@ def certificate(id: str) -> None:  # noqa: A002 - the argument's name
     with open_gateway() as gateway:
         click.echo(gateway.services.privacy.certificate(id).as_text())
         progress = gateway.services.deletions.progress(id)
+        searches = gateway.services.copy_searches.waiting(id)
     click.echo(f"The provider has deleted {progress.done}, and not yet {progress.waiting}.")
+    if searches:
+        click.echo(f"Spans of its log that are still to be searched for more: {searches}.")
 
 
 @privacy.command("deletions")
 def run_deletions() -> None:
     """Ask the provider for the deletions that are due; exit code 1 while some are waiting."""
     with open_gateway() as gateway:
+        gateway.services.copy_searches.run()
         progress = gateway.services.deletions.run()
+        searches = gateway.services.copy_searches.waiting()
         gateway.services.database.scrub()
     click.echo(f"Deleted at the provider: {progress.done}; waiting: {progress.waiting}.")
+    if searches:
+        click.echo(f"Spans of its log still to be searched for copies: {searches}.")
     if progress.last_error:
         click.echo(f"The provider said: {progress.last_error}")
-    leave(1 if progress.waiting else 0)
+    leave(1 if progress.waiting or searches else 0)
+
+
+@privacy.group()
+def requests() -> None:
+    """What people have asked for and not got yet: their data, or to be erased."""
+
+
+@requests.command("list")
+def list_requests() -> None:
+    """Show the open ones, the oldest first. An export or an erasure closes them."""
+    with open_gateway() as gateway:
+        waiting = gateway.services.person_requests.waiting()
+    for each in waiting:
+        click.echo(f"{each.id:>6}  {each.kind:<8}  {moment(each.asked_at)}  by {each.door}")
+    if not waiting:
+        click.echo("Nobody is waiting.")
+
+
+@requests.command("add")
+@click.argument("number")
+@click.option("--kind", type=click.Choice([str(kind) for kind in RequestKind]), required=True)
+@click.option("--asked", type=click.DateTime(), help="UTC, as 2026-11-24; now if left out.")
+def add_request(number: str, kind: str, asked: datetime | None) -> None:
+    """Note that the person of NUMBER has asked, by letter say: the month is counted from then."""
+    at = None if asked is None else asked.replace(tzinfo=UTC)
+    with open_gateway() as gateway:
+        gateway.services.person_requests.add(number, RequestKind(kind), DOOR, at)
+    click.echo("Noted.")
+
+
+@requests.command("close")
+@click.argument("id", type=int)
+def close_request(id: int) -> None:  # noqa: A002 - the argument's name
+    """Close the request ID: it was answered elsewhere, or the person did not make it."""
+    with open_gateway() as gateway:
+        gateway.services.person_requests.close(id, operator())
+    click.echo("Closed.")
 
 
 @privacy.group()

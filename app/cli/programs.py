@@ -8,6 +8,7 @@ import click
 
 from app.cli.common import open_gateway
 from app.core.language import LANGUAGES
+from app.core.notices import Notice, given_notice
 from app.core.programs import Terms
 
 _OPTIONS = (
@@ -15,7 +16,20 @@ _OPTIONS = (
     click.option("--purpose", help="What the messages are about, as in “SMS about …”."),
     click.option("--language", type=click.Choice(LANGUAGES), help="Of its texts."),
     click.option("--sender", help="A number, a messaging service (MG…) or a name."),
-    click.option("--notice-url", metavar="URL", help="The privacy notice."),
+    click.option("--notice-url", metavar="URL", help="Where the privacy notice is."),
+    click.option(
+        "--notice-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Its text (UTF-8): kept with a version, shown on the form, and never changed.",
+    ),
+    click.option(
+        "--notice-sha256",
+        metavar="HEX",
+        help="In place of its text: the SHA-256 of the file that you keep yourself.",
+    ),
+    click.option("--controller-name", help="Who answers for the data: the legal name."),
+    click.option("--controller-address", help="Its postal address."),
+    click.option("--privacy-contact", help="Where to write about privacy, such as an e-mail."),
     click.option(
         "--retention-days", type=click.IntRange(1), help="How long a consent lasts, as notified."
     ),
@@ -73,8 +87,8 @@ def program() -> None:
 def add(slug: str, text: str | None, text_file: Path | None, **choices: Any) -> None:
     """Make the program SLUG."""
     with open_gateway() as gateway:
-        said = _text(text, text_file)
-        click.echo(_shown(gateway.services.programs.add(slug, _given(choices), said)))
+        said, notice = _text(text, text_file), _notice(choices)
+        click.echo(_shown(gateway.services.programs.add(slug, _given(choices), said, notice)))
 
 
 @program.command()
@@ -96,9 +110,9 @@ def edit(
     """
     emptied = dict.fromkeys(name.replace("-", "_") for name in unset)
     with open_gateway() as gateway:
-        said = _text(text, text_file)
+        said, notice = _text(text, text_file), _notice(choices)
         changes = emptied | _given(choices)
-        click.echo(_shown(gateway.services.programs.edit(slug, changes, said)))
+        click.echo(_shown(gateway.services.programs.edit(slug, changes, said, notice)))
 
 
 @program.command()
@@ -126,10 +140,20 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
 def _text(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
         raise click.UsageError("give --text or --text-file, not both")
+    return _read(file, "--text-file").strip() if file else text
+
+
+def _notice(choices: dict[str, Any]) -> Notice | None:
+    """The notice that the command line gives, taken out of the choices."""
+    file, sha256 = choices.pop("notice_file"), choices.pop("notice_sha256")
+    return given_notice(_read(file, "--notice-file") if file else None, sha256)
+
+
+def _read(file: Path, option: str) -> str:
     try:
-        return file.read_text("utf-8-sig").strip() if file else text
+        return file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise click.UsageError("--text-file must be a text in UTF-8") from error
+        raise click.UsageError(f"{option} must be a text in UTF-8") from error
 
 
 def _shown(terms: Terms) -> str:
@@ -140,6 +164,12 @@ def _shown(terms: Terms) -> str:
         "language": terms.language,
         "sender": terms.sender or "-",
         "notice": terms.notice_url or "-",
+        "notice's words": f"version {terms.notice_version}, SHA-256 {terms.notice_sha256}"
+        if terms.notice_version
+        else "-",
+        "controller": terms.controller.name or "-",
+        "its address": terms.controller.address or "-",
+        "its contact": terms.controller.contact or "-",
         "retention": f"{terms.retention.days} days",
         "renewal": f"{terms.renewal.days} days before",
         "double opt-in": "yes" if terms.double_opt_in else "no",

@@ -21,7 +21,12 @@ def migrate() -> None:
     An empty one is prepared. Safe at any time: nothing happens where there is nothing to do.
     """
     settings = Settings.from_env()
-    migrate_database(settings.database_url, settings.fingerprint_key, settings.brand_name)
+    migrate_database(
+        settings.database_url,
+        settings.fingerprint_key,
+        settings.brand_name,
+        former_keys=settings.former_keys(),
+    )
     click.echo("The database has the current schema.")
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from app.core import person_requests
 from app.core.database import Database
 from app.core.models import Access, Subscriber
 from app.core.phone import mask
@@ -48,6 +49,12 @@ class Accesses:
         }
         with self._database.write() as connection:
             connection.execute(sa.insert(Access).values(row))
+
+    def note_dossier(self, door: str, who: str, fingerprint: bytes) -> None:
+        """All that is held of one person was given out, which answers their request for it."""
+        self.note(door, who, "dossier", fingerprint)
+        with self._database.write() as connection:
+            person_requests.note_access_given(connection, fingerprint, who, self._clock())
 
     def exposure(self, since: datetime, until: datetime | None = None) -> Iterator[Touched]:
         """Whose data were touched in that time, the oldest access first."""

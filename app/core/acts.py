@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, optin, review
+from app.core import consent, optin, person_requests, review
 from app.core.consent import Evidence
 from app.core.errors import CodeFault
 from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
-from app.core.models import ALL_PROGRAMS
+from app.core.models import ALL_PROGRAMS, RequestKind
 from app.core.models import InboundMessage as Row
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
@@ -131,6 +131,7 @@ def _opt_out(turn: Turn) -> Said:
     if known.held:
         review.close(turn.connection, fingerprint, Verdict.OPT_OUT, turn.evidence, turn.now)
     if turn.meaning.rule == _ERASURE:
+        person_requests.note(turn.connection, fingerprint, RequestKind.ERASURE, "sms", turn.said_at)
         return Said(Reply.ERASE_CODE, request_id=secrets.token_hex(16))
     return Said(Reply.OPTED_OUT)
 
@@ -168,8 +169,6 @@ def _join(turn: Turn, terms: Terms) -> Said:
     )
     if opened.code is None:
         return _joined(terms)
-    message_id = turn.message.provider_message_id
-    optin.note_code_sent(turn.connection, turn.phone, terms.slug, opened.id, message_id, turn.now)
     return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
 
 

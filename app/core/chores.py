@@ -38,9 +38,13 @@ def _chores(services: Services) -> dict[str, Callable[[], int]]:
         "scheduled messages cancelled": services.scheduled.cancel_unwanted,
         "unknown outcomes settled": lambda: _settle(services),
         "campaign recipients settled": services.campaigns.settle_all,
+        "campaigns removed whose list was not read to the end": (
+            services.campaigns.discard_abandoned
+        ),
         "idempotency keys freed": services.outcomes.free_keys,
         "counts of past windows forgotten": services.limiter.prune,
         "rows past their period, once a day": lambda: _prune_daily(services),
+        "copies found at the provider": services.copy_searches.run,
         "messages deleted at the provider": lambda: services.deletions.run().done,
         "ledger entries sealed": services.ledger.seal,
     }

@@ -172,7 +172,10 @@ class Claims:
             _Row.requester == row["requester"], _Row.idempotency_key == row["idempotency_key"]
         )
         first = connection.execute(query).first()
-        if first is None or first.content_digest != row["content_digest"]:
+        is_same = first is not None and self._phones.is_same(
+            first.content_digest or b"", row["content_digest"]
+        )
+        if not is_same:
             raise IdempotencyConflictError(
                 "this idempotency_key was used for a different message: use a new key"
             )

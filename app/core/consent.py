@@ -6,7 +6,7 @@ Every function works inside the caller's transaction, which holds the subscriber
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -161,6 +161,8 @@ def give(
     connection: Connection, fingerprint: bytes, given: Given, evidence: Evidence, at: datetime
 ) -> None:
     """A consent begins, or begins anew: the code came back, or there is proof from elsewhere."""
+    sealed = evidence.details | {"expires_at": given.expires_at.isoformat()}
+    evidence = replace(evidence, details=sealed)
     entry = record(connection, Act.CONSENT, fingerprint, given.program, evidence, at)
     row = {
         "request_id": given.request_id,

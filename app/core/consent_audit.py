@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import IO
 
+from app.core import rekeying
 from app.core.consent_import import Standing, standing_of
 from app.core.consent_tables import ConsentTable, ForeignConsent, MissingEvidenceError
 from app.core.csv_files import Row
@@ -77,9 +78,10 @@ class ConsentAudit:
 
     def _verdicts(self, table: ConsentTable, rows: Sequence[Row]) -> Iterator[Verdict]:
         phones = [_phone(table, row) for row in rows]
-        known = [phone.fingerprint for phone in phones if phone is not None]
+        known = [phone for phone in phones if phone is not None]
+        rekeying.settle(self._database, known)
         with self._database.read() as connection:
-            standing = standing_of(connection, known)
+            standing = standing_of(connection, [phone.fingerprint for phone in known])
         for row, phone in zip(rows, phones, strict=True):
             yield self._verdict(table, row, phone, standing)
 

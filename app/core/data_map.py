@@ -16,7 +16,7 @@ from app.core.models import (
     LinkToken,
     OptInRequest,
     OutboundMessage,
-    ProviderDeletion,
+    PersonRequest,
     ReviewHold,
     SimulatorMessage,
     Subscriber,
@@ -81,6 +81,7 @@ TABLES: Mapping[str, Table] = {
             ),
             Held("first_seen_at", "since when", Aim.SILENCE, Period.SILENCE, erased=False),
         ),
+        "key_generation",
     ),
     "suppressions": Table(
         (
@@ -116,7 +117,7 @@ TABLES: Mapping[str, Table] = {
             Held("address user_agent", "the browser that asked", Aim.PROOF, Period.CONSENT),
             Held("code_expires_at attempts", "the code's round trip", Aim.PROTECT, Period.CODE),
         ),
-        "id text_version",
+        "id text_version notice_url notice_version",
     ),
     "ledger_entries": Table(
         (
@@ -130,6 +131,9 @@ TABLES: Mapping[str, Table] = {
         ),
         # The digests tell nothing without the salt.
         "id at act program door evidence person_digest text_digest",
+    ),
+    "former_fingerprints": Table(
+        (Held("former fingerprint", f"{_WHO}, by an earlier key", Aim.PROOF, Period.PROOF),),
     ),
     "inbound_messages": Table(
         (
@@ -195,7 +199,7 @@ TABLES: Mapping[str, Table] = {
     "delivery_reports": Table(
         (
             Held(
-                "provider_message_id status error_code reported_at",
+                "provider_message_id status error_code names_opt_out reported_at",
                 "what became of a message",
                 Aim.PROOF,
                 Period.RECORD,
@@ -232,6 +236,30 @@ TABLES: Mapping[str, Table] = {
         ),
         "provider certificate attempts next_attempt_at last_error",
     ),
+    "copy_searches": Table(
+        (
+            Held(
+                "fingerprint since until",
+                "where to look for copies at the provider",
+                Aim.PROTECT,
+                Period.RECORD,
+                erased=False,
+            ),
+        ),
+        "id provider certificate attempts next_attempt_at last_error",
+    ),
+    "person_requests": Table(
+        (
+            Held(
+                "fingerprint kind door asked_at closed_at",
+                "that the person asked for their data or to be erased",
+                Aim.ANSWER,
+                Period.RECORD,
+            ),
+            Held("closed_by", "the operator who closed it", Aim.ANSWER, Period.RECORD),
+        ),
+        "id",
+    ),
     "accesses": Table(
         (
             Held("fingerprint", "whose data were looked at", Aim.PROTECT, Period.RECORD),
@@ -259,10 +287,12 @@ TABLES: Mapping[str, Table] = {
     ),
     "programs": Table(
         other="slug brand purpose language sender notice_url retention_days renewal_days "
-        "double_opt_in yes_confirms join_words stop_words text_version quiet_from quiet_until "
-        "cap_messages cap_days created_at"
+        "double_opt_in yes_confirms join_words stop_words text_version notice_version "
+        "controller_name controller_address privacy_contact quiet_from quiet_until cap_messages "
+        "cap_days created_at"
     ),
     "consent_texts": Table(other="program version digest text created_at"),
+    "privacy_notices": Table(other="program version digest text created_at"),
     "ledger_seals": Table(
         other="number first_id last_id ids leaves root previous digest sealed_at"
     ),
@@ -273,12 +303,17 @@ TABLES: Mapping[str, Table] = {
     ),
     "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
-    "installation": Table(other="id fingerprint_check"),
+    "installation": Table(other="id fingerprint_check key_change"),
 }
 
 # What an erasure does, beyond the consents, suppressions and ledger, which app.core.consent alone
 # writes: the rows of one person that go, and the columns that are emptied in those that stay.
-ROWS_THAT_GO: tuple[type[Any], ...] = (ReviewHold, OptInRequest, LinkToken)
+ROWS_THAT_GO: tuple[type[Any], ...] = (
+    ReviewHold,
+    OptInRequest,
+    LinkToken,
+    PersonRequest,
+)
 EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     Subscriber: ("number", "language"),
     InboundMessage: ("body", "reply", "language", "opt_in_request_id"),
@@ -286,9 +321,8 @@ EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     CampaignRecipient: ("fields",),
     Access: ("fingerprint",),
 }
-# Rows in which the number itself stands, and tables that an erasure only adds to.
+# Rows in which the number itself stands.
 BY_NUMBER = SimulatorMessage
-ADDED_TO = ProviderDeletion
 
 
 def named(table: Table) -> set[str]:

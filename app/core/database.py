@@ -1,9 +1,9 @@
 """The database: engine, transactions, and everything in which SQLite and PostgreSQL differ."""
 
-import hashlib
 import hmac
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.errors import InvalidInputError, StorageUnavailableError
+from app.core.keys import FingerprintKeys
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
@@ -26,17 +27,32 @@ _PATIENCE = 5
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _READ_ONLY = "25006"
 
+# Seconds for which a process relies on what it last read of the keys (app.core.rekeying).
+KEYS_TRUSTED = 5
+
 
 class Database:
     """Transactions on one database. Threads share it; processes each make their own.
 
     Every new connection first proves that it reaches a migrated database whose fingerprints were
-    made with our key: with another key every suppressed number would look reachable.
+    made with our keys: with others every suppressed number would look reachable. As the key can be
+    changed meanwhile, every few seconds the first transaction looks again.
+
+    `is_rekeying`: whether some rows may still stand under the fingerprints of the former key.
     """
 
-    def __init__(self, url: str, fingerprint_key: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        fingerprint_key: str,
+        former_keys: Sequence[str] = (),
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.engine = make_engine(url)
-        self._check_value = fingerprint_check(fingerprint_key)
+        self._keys = FingerprintKeys(fingerprint_key, former_keys)
+        self._steady = steady
+        self._trusted_until = steady()
+        self.is_rekeying = bool(former_keys)
         sa.event.listen(self.engine, "connect", self._verify)
         self._reading = _without_transactions(self.engine)
 
@@ -47,13 +63,23 @@ class Database:
         Raises StorageUnavailableError when the database can't be reached.
         """
         with translated_errors(), self.engine.begin() as connection:
+            self._look_again(connection)
+            if self.is_rekeying:
+                connection.execution_options(rekeying=self._keys)
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """For reading only: each statement sees what is committed at that moment."""
         with translated_errors(), self._reading.connect() as connection:
+            self._look_again(connection)
             yield connection
+
+    def read_keys_again(self) -> None:
+        """Look now what the database says of its keys, which somebody has just changed."""
+        self._trusted_until = self._steady()
+        with self.read():
+            pass
 
     def scrub(self) -> bool:
         """After a deletion: let SQLite's log forget too; False where it is busy, then try later.
@@ -85,25 +111,49 @@ class Database:
             raise
 
     def _recognise(self, connection: Any) -> None:
+        asked_at = self._steady()
         try:
-            row = connection.execute("SELECT fingerprint_check FROM installation").fetchone()
-        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable) as error:
-            if "installation" not in str(error):
+            row = connection.execute(INSTALLED).fetchone()
+        except (sqlite3.OperationalError, psycopg.errors.ProgrammingError) as error:
+            if not any(name in str(error) for name in ("installation", "key_change")):
                 raise
             raise StorageUnavailableError(
                 "the database is not prepared: run `optout migrate`"
             ) from error
         connection.rollback()
-        if row is None or not hmac.compare_digest(row[0], self._check_value):
+        self._take(row, asked_at)
+
+    def _look_again(self, connection: Connection) -> None:
+        asked_at = self._steady()
+        if asked_at >= self._trusted_until:
+            self._take(connection.exec_driver_sql(INSTALLED).fetchone(), asked_at)
+
+    def _take(self, row: Any, asked_at: float) -> None:
+        """Take over what the database says of its keys. Raises StorageUnavailableError."""
+        check, stage = row or ("", None)
+        if hmac.compare_digest(check, self._keys.former_check() or ""):
             raise StorageUnavailableError(
-                "FINGERPRINT_KEY is not the key this database was made with: suppressed numbers "
-                "would not be recognised. Set the original key"
+                "FINGERPRINT_KEY is a new one that this database does not know yet: "
+                "run `optout key rotate`"
             )
+        if not hmac.compare_digest(check, self._keys.check()):
+            raise StorageUnavailableError(_WRONG_KEY)
+        if stage == ANNOUNCED:
+            raise StorageUnavailableError(
+                "FINGERPRINT_KEY is being changed: `optout key rotate` has not got far enough yet"
+            )
+        self.is_rekeying = stage == REKEYING
+        self._trusted_until = asked_at + KEYS_TRUSTED
 
 
-def fingerprint_check(key: str) -> str:
-    """What the database keeps to recognise the key by, without revealing it."""
-    return hmac.digest(key.encode(), b"fingerprint check", hashlib.sha256).hex()
+# What a database says of its keys; the stages of a change (app.core.rekeying).
+INSTALLED = "SELECT fingerprint_check, key_change FROM installation"
+ANNOUNCED, REKEYING = "announced", "rekeying"
+
+_WRONG_KEY = (
+    "FINGERPRINT_KEY is not the key this database was made with: suppressed numbers would not be "
+    "recognised. Set the original key; if it was changed, set the one before in FINGERPRINT_KEY_OLD"
+)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from app.core.provider import Provider
 LATE = "late"  # stands for the certificate where the provider took a message during an erasure
 _NOT_FOUND = 404  # gone already, or never there
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(days=1)
-_LONGEST_ERROR = 200
+LONGEST_ERROR = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,12 @@ def ask(
     }
     query = insert(ProviderDeletion).values(row).on_conflict_do_nothing()
     return connection.execute(query.returning(ProviderDeletion.attempts)).first() is not None
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long to wait after so many attempts that failed."""
+    doubled: timedelta = _FIRST_PAUSE * 2 ** min(attempts, 20)
+    return min(doubled, _LONGEST_PAUSE)
 
 
 class Deletions:
@@ -113,9 +119,8 @@ class Deletions:
         now = self._clock()
         values: Mapping[str, Any] = {"done_at": now, "last_error": None}
         if error is not None:
-            pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 20), _LONGEST_PAUSE)
-            said = mask_numbers(str(error))[:_LONGEST_ERROR]
-            values = {"last_error": said, "next_attempt_at": now + pause}
+            said = mask_numbers(str(error))[:LONGEST_ERROR]
+            values = {"last_error": said, "next_attempt_at": now + pause_after(row.attempts)}
         query = sa.update(ProviderDeletion).where(
             ProviderDeletion.provider == row.provider,
             ProviderDeletion.provider_message_id == row.provider_message_id,

@@ -8,8 +8,10 @@ from sqlalchemy.engine import Connection
 from app.core import consent, subscribers
 from app.core.consent import Evidence
 from app.core.database import Database, insert
+from app.core.language import Intent
 from app.core.models import ALL_PROGRAMS, DeliveryStatus, OutboundMessage, Subscriber
 from app.core.models import DeliveryReport as ReportRow
+from app.core.overtaken import is_overtaken
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import DeliveryReport
@@ -29,7 +31,7 @@ _ORDER = (
     DeliveryStatus.READ,
 )
 
-_EARLY = sa.select(ReportRow.status, ReportRow.error_code).where(
+_EARLY = sa.select(ReportRow).where(
     ReportRow.provider == sa.bindparam("by"),
     ReportRow.provider_message_id == sa.bindparam("message"),
 )
@@ -60,7 +62,7 @@ class DeliveryLog:
             now = self._clock()
             # Ordered with the sender, who may not have written down the provider's id yet.
             recipient = self._lock_recipient(connection, report, now)
-            if not _keep(connection, report, now):
+            if not _keep(connection, report, now, is_early=recipient is None):
                 return
             _move_forward(connection, report, now)
             if recipient is None:
@@ -96,15 +98,20 @@ class DeliveryLog:
             return phone.fingerprint
         query = sa.select(OutboundMessage.fingerprint).where(_is_about(report))
         recipient = connection.execute(query).scalar()
-        if recipient is not None:
-            subscribers.lock_known(connection, recipient)
-        return recipient
+        return None if recipient is None else subscribers.lock_known(connection, recipient)
 
 
 def apply_early_reports(
-    connection: Connection, provider: str, provider_message_id: str, now: datetime
+    connection: Connection,
+    provider: str,
+    provider_message_id: str,
+    recipient: bytes,
+    now: datetime,
 ) -> DeliveryStatus | None:
-    """Catch up with reports that came before the message's id was known; the status they gave."""
+    """Catch up with reports that came before the message's id was known; the status they gave.
+
+    The recipient's row must be locked.
+    """
     which = {"by": provider, "message": provider_message_id}
     latest = None
     for row in connection.execute(_EARLY, which).all():
@@ -112,15 +119,35 @@ def apply_early_reports(
         report = DeliveryReport(provider, provider_message_id, status, error_code=row.error_code)
         if _move_forward(connection, report, now):
             latest = status
+        if row.names_opt_out:
+            _opt_out_late(connection, recipient, report, row.reported_at, now)
     return latest
 
 
-def _keep(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
+def _opt_out_late(
+    connection: Connection,
+    recipient: bytes,
+    report: DeliveryReport,
+    reported_at: datetime,
+    now: datetime,
+) -> None:
+    """Once it is known whose opt-out was named; who has texted START since stays."""
+    done = sa.update(ReportRow).where(
+        ReportRow.provider == report.provider,
+        ReportRow.provider_message_id == report.provider_message_id,
+    )
+    connection.execute(done.values(names_opt_out=False))
+    if not is_overtaken(connection, recipient, Intent.OPT_OUT, reported_at):
+        _suppress(connection, recipient, consent.PROVIDER_OPT_OUT, report, now)
+
+
+def _keep(connection: Connection, report: DeliveryReport, now: datetime, *, is_early: bool) -> bool:
     row = {
         "provider": report.provider,
         "provider_message_id": report.provider_message_id,
         "status": report.status,
         "error_code": report.error_code,
+        "names_opt_out": is_early and report.opted_out,
         "reported_at": now,
     }
     query = insert(ReportRow).values(row).on_conflict_do_nothing()

@@ -13,29 +13,36 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import ledger
+from app.core import ledger, rekeying
+from app.core.access_information import access_information
+from app.core.consent_record import STANDARD, consent_record, shown_controller
 from app.core.database import Database
 from app.core.models import (
     Access,
     CampaignRecipient,
     Consent,
     ConsentText,
+    CopySearch,
     DeliveryReport,
     InboundMessage,
     LedgerEntry,
     LinkToken,
     OptInRequest,
     OutboundMessage,
+    PersonRequest,
+    PrivacyNotice,
     ReviewHold,
     Subscriber,
     Suppression,
 )
-from app.core.phone import Phone, PhoneReader
+from app.core.notices import notice_shown
+from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, terms_of
+from app.core.programs import all_terms, terms_of
+from app.core.round_trip import round_trip_of
+from app.core.timing import zones_of
 
 FORMAT = "optout-dossier/1"
-STANDARD = "ISO/IEC TS 27560:2023"
 
 # The tables whose rows stand in the dossier as they are, each with the column that orders them.
 _PLAIN: dict[str, tuple[type[Any], str]] = {
@@ -47,10 +54,12 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
     "links": (LinkToken, "token_hash"),
     "campaigns": (CampaignRecipient, "campaign_id"),
     "accesses": (Access, "at"),
+    "person_requests": (PersonRequest, "asked_at"),
+    "copy_searches": (CopySearch, "since"),
 }
 # Columns that say nothing of the person: keys, and which colleague acted (EU Court of Justice,
 # C-579/21: when and why somebody looked is the person's to know, who of the staff it was is not).
-_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by"})
+_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by", "closed_by"})
 
 # All tables that know a person: what is not among them can't be in the dossier.
 TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
@@ -59,48 +68,68 @@ Json = dict[str, Any]
 
 
 class Dossiers:
-    """Puts together what is held about a number; all of it, and nothing of anybody else."""
+    """Puts together what is held about a number; all of it, and nothing of anybody else.
+
+    `provider`: who carries the messages, a recipient of the data.
+    """
 
     def __init__(
-        self, database: Database, phones: PhoneReader, policy: Policy, clock: Clock
+        self,
+        database: Database,
+        phones: PhoneReader,
+        policy: Policy,
+        provider: str,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._phones = phones
         self._policy = policy
+        self._provider = provider
         self._clock = clock
 
     def export(self, number: str) -> Json:
         """The dossier as JSON. Raises InvalidNumberError; an unknown number has an empty one."""
-        return self._of(self._phones.parse(number))
+        phone = self._phones.parse(number)
+        rekeying.settle(self._database, [phone])
+        return self._of(phone.e164, phone.fingerprint)
 
     def export_known(self, fingerprint: bytes) -> Json:
         """The same for the person behind a link."""
         with self._database.read() as connection:
             query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
             number = connection.execute(query).scalar() or ""
-        return self._of(Phone(number, fingerprint))
+        return self._of(number, fingerprint)
 
-    def _of(self, phone: Phone) -> Json:
+    def _of(self, number: str, fingerprint: bytes) -> Json:
         with self._database.read() as connection:
-            person = _Person(connection, phone.fingerprint, self._policy)
+            person = _Person(connection, fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
-            entries = person.rows(LedgerEntry, "id")
-            proofs = ledger.proof_of(connection, [entry.id for entry in entries])
-            first = min((proof["seal"] for proof in proofs.values()), default=None)
-            return {
-                "format": FORMAT,
-                "standard": STANDARD,
-                "generated_at": _written(self._clock()),
-                "number": phone.e164,
-                "fingerprint": phone.fingerprint.hex(),
-                "known": bool(plain["subscriber"]),
-                "consent_records": person.consent_records(),
-                "requests": person.requests(),
+            names = rekeying.all_of(connection, fingerprint)
+            told = {
                 **plain,
+                "requests": person.requests(),
                 "delivery_reports": person.delivery_reports(),
-                "ledger": [_entry(entry, proofs.get(entry.id)) for entry in entries],
-                "seals": [] if first is None else ledger.chain(connection, first),
+                **_sealed(connection, person.entries(names)),
             }
+            for request in told["requests"]:
+                request["round_trip"] = round_trip_of(request["id"], told)
+            records = person.consent_records(told["requests"], told["ledger"])
+            programs = person.programs(told)
+        return {
+            "format": FORMAT,
+            "standard": STANDARD,
+            "generated_at": _written(self._clock()),
+            "time_zone": zones_of(number)[0],
+            "number": number,
+            "fingerprint": fingerprint.hex(),
+            "former_fingerprints": [each.hex() for each in names[1:]],
+            "known": bool(plain["subscriber"]),
+            "controller": shown_controller(self._policy.controller, self._policy.brand),
+            "access": access_information(self._policy, self._provider),
+            "programs": programs,
+            "consent_records": records,
+            **told,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +143,11 @@ class _Person:
     def rows(self, table: type[Any], order: str) -> Sequence[Any]:
         query = sa.select(table).where(table.fingerprint == self.fingerprint)
         return self.connection.execute(query.order_by(getattr(table, order))).all()
+
+    def entries(self, names: Sequence[bytes]) -> Sequence[Any]:
+        """The ledger's; older ones know the person by a fingerprint of an earlier key."""
+        query = sa.select(LedgerEntry).where(LedgerEntry.fingerprint.in_(names))
+        return self.connection.execute(query.order_by(LedgerEntry.id)).all()
 
     def plain(self, table: type[Any], order: str) -> list[Json]:
         return [_plain(row) for row in self.rows(table, order)]
@@ -130,85 +164,53 @@ class _Person:
         return [_plain(row) for row in rows]
 
     def requests(self) -> list[Json]:
+        """Each asking to join, with the exact words of consent text and notice."""
         return [
-            _plain(row) | {"text": self.text(row.program, row.text_version)}
+            _plain(row)
+            | notice_shown(self.connection, row)
+            | {
+                "text": self._words(ConsentText, row.program, row.text_version),
+                "notice_text": self._words(PrivacyNotice, row.program, row.notice_version),
+            }
             for row in self.rows(OptInRequest, "created_at")
         ]
 
-    def consent_records(self) -> list[Json]:
-        return [self._record(row) for row in self.rows(Consent, "given_at")]
+    def consent_records(self, requests: Sequence[Json], ledger: Sequence[Json]) -> list[Json]:
+        by_id = {request["id"]: request for request in requests}
+        return [
+            consent_record(
+                row,
+                by_id.get(row.request_id),
+                terms_of(self.connection, row.program, self.policy),
+                ledger,
+            )
+            for row in self.rows(Consent, "given_at")
+        ]
 
-    def text(self, program: str, version: int) -> str | None:
+    def programs(self, dossier: Json) -> Json:
+        """What the programs are called whose names stand in the dossier."""
+        rows = (row for part in dossier.values() if isinstance(part, list) for row in part)
+        slugs = {row["program"] for row in rows if row.get("program")}
+        return {
+            terms.slug: {"brand": terms.brand, "purpose": terms.purpose, "sender": terms.sender}
+            for terms in all_terms(self.connection, self.policy)
+            if terms.slug in slugs
+        }
+
+    def _words(self, table: type[Any], program: str, version: int | None) -> str | None:
         """The exact words that were shown."""
-        query = sa.select(ConsentText.text).where(
-            ConsentText.program == program, ConsentText.version == version
-        )
+        query = sa.select(table.text).where(table.program == program, table.version == version)
         return self.connection.execute(query).scalar()
 
-    def _record(self, row: Any) -> Json:
-        terms = terms_of(self.connection, row.program, self.policy)
-        query = sa.select(OptInRequest).where(OptInRequest.id == row.request_id)
-        request = self.connection.execute(query).first()
-        state = "withdrawn" if row.withdrawn_at else "given"
-        return {
-            "header": {
-                "record_id": row.request_id,
-                "schema_version": STANDARD,
-                "pii_principal_id": self.fingerprint.hex(),
-            },
-            "processing": self._processing(row, terms, request),
-            "events": _events(row, request, state),
-        }
 
-    def _processing(self, row: Any, terms: Terms, request: Any) -> Json:
-        return {
-            "privacy_notice": terms.notice_url,
-            "language": request.language if request else terms.language,
-            "consent_text": self.text(row.program, row.text_version),
-            "consent_text_version": row.text_version,
-            "collection_method": request.door if request else "import",
-            "collection_source": request.source if request else None,
-            "purposes": [
-                {
-                    "purpose": terms.purpose,
-                    "program": row.program,
-                    "lawful_basis": "consent (GDPR art. 6(1)(a); Codice privacy art. 130)",
-                    "pii_categories": ["telephone number"],
-                    "pii_controller": terms.brand,
-                    "channel": row.channel,
-                    "email": row.email,
-                    "retention_period_days": terms.retention.days,
-                    "withdrawal_method": "reply STOP, or the link in the message",
-                }
-            ],
-        }
-
-
-def _events(row: Any, request: Any, state: str) -> list[Json]:
-    """The consent's life, in order: who did what, when."""
-    events = []
-    if request is not None:
-        events += [
-            ("requested", request.created_at, request.door),
-            ("code_sent", request.code_sent_at, request.code_message_id),
-            ("confirmed", request.confirmed_at, request.confirmed_by),
-        ]
-    events += [
-        ("given", row.given_at, None),
-        ("withdrawn", row.withdrawn_at, None),
-        ("expires", row.expires_at, None),
-    ]
-    return [
-        {
-            "event_type": kind,
-            "event_time": _written(at),
-            "event_state": state,
-            "consent_type": "expressed",
-            "reference": reference,
-        }
-        for kind, at, reference in events
-        if at is not None
-    ]
+def _sealed(connection: Connection, entries: Sequence[Any]) -> Json:
+    """The person's entries, each with its proof, and the seals that these need."""
+    proofs = ledger.proof_of(connection, [entry.id for entry in entries])
+    first = min((proof["seal"] for proof in proofs.values()), default=None)
+    return {
+        "ledger": [_entry(entry, proofs.get(entry.id)) for entry in entries],
+        "seals": [] if first is None else ledger.chain(connection, first),
+    }
 
 
 def _entry(row: Any, proof: Json | None) -> Json:

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from app.core import ledger, merkle
+from app.core.consent_record import events_of
 from app.core.dossier import FORMAT
 from app.core.models import Act
 from app.core.programs import text_digest
+from app.core.round_trip import entries_of, round_trip_of
 
 Json = Mapping[str, Any]
 
@@ -24,8 +26,10 @@ _OF_REQUEST = {
     "collection_method": "door",
     "collection_source": "source",
     "language": "language",
+    "privacy_notice": "notice_url",
+    "privacy_notice_sha256": "notice_sha256",
+    "privacy_notice_text": "notice_text",
 }
-_STANDING = frozenset({Act.CONSENT, Act.RESTORE, Act.WITHDRAW})
 
 
 @dataclass(slots=True)
@@ -55,8 +59,9 @@ def check(dossier: Any) -> Check:
             return Check(faults=[f"this is not a dossier of the format {FORMAT}"])
         _check_seals(dossier["seals"], found)
         seals = {seal["number"]: seal for seal in dossier["seals"]}
+        person = {dossier["fingerprint"], *dossier.get("former_fingerprints", ())}
         for entry in dossier["ledger"]:
-            _check_entry(entry, seals, dossier["fingerprint"], found)
+            _check_entry(entry, seals, person, found)
         found.faults += _untold(dossier)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         return Check(faults=[f"this is not a whole dossier: {type(error).__name__}"])
@@ -97,8 +102,8 @@ class _Shown:
     text_digest: bytes | None
 
 
-def _check_entry(entry: Json, seals: Mapping[int, Json], person: str, found: Check) -> None:
-    if entry["fingerprint"] != person:
+def _check_entry(entry: Json, seals: Mapping[int, Json], person: set[str], found: Check) -> None:
+    if entry["fingerprint"] not in person:
         found.faults.append(f"entry {entry['id']} is about another person")
     proof = entry["proof"]
     if proof is None:
@@ -138,10 +143,10 @@ def _untold(dossier: Json) -> Iterator[str]:
     """Whatever the dossier tells of requests and consents that its ledger entries don't say."""
     requests = {request["id"]: request for request in dossier["requests"]}
     for request in requests.values():
-        told = [e for e in dossier["ledger"] if e["evidence"].get("request") == request["id"]]
-        by_act = {entry["act"]: entry for entry in told}
-        for what in _unlike(request, by_act):
+        for what in _unlike(request, entries_of(dossier["ledger"], request["id"])):
             yield f"request {request['id']}: {what} is not what the ledger says"
+        if request["round_trip"] != round_trip_of(request["id"], dossier):
+            yield f"request {request['id']}: the code's round trip is not what the ledger says"
     for record in dossier["consent_records"]:
         request = requests.get(record["header"]["record_id"])
         if request is None or not _agrees(record, request, dossier["ledger"]):
@@ -149,22 +154,15 @@ def _untold(dossier: Json) -> Iterator[str]:
 
 
 def _agrees(record: Json, request: Json, entries: Sequence[Json]) -> bool:
-    """Whether a consent record tells what its request tells, and stands as the ledger has it."""
-    told = record["processing"]
-    events = {event["event_type"]: event["event_time"] for event in record["events"]}
-    program = told["purposes"][0]["program"]
-    standing = [
-        entry["act"]
-        for entry in entries
-        if entry["program"] == program and entry["act"] in _STANDING
-    ]
-    return (
-        all(told[name] == request[column] for name, column in _OF_REQUEST.items())
-        and events["requested"] == request["created_at"]
-        and events.get("code_sent") == request["code_sent_at"]
-        and events.get("confirmed") == request["confirmed_at"]
-        and events["given"] == (request["confirmed_at"] or request["created_at"])
-        and ("withdrawn" in events) == (standing[-1:] == [Act.WITHDRAW])
+    """Whether a consent record tells what its request tells, and lived as the ledger has it."""
+    told, evidence = (
+        record["processing"],
+        entries_of(entries, request["id"])[Act.CONSENT]["evidence"],
+    )
+    expires_at = evidence.get("expires_at") or record["events"][-1]["event_time"]
+    life = events_of(entries, told["purposes"][0]["program"], expires_at)
+    return record["events"] == life and all(
+        told[name] == request[column] for name, column in _OF_REQUEST.items()
     )
 
 
@@ -186,10 +184,20 @@ def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:
         return
     if text_digest(request["text"] or "").hex() != first["evidence"]["text_sha256"]:
         yield "the text that was shown"
+    yield from _other_notice(request, first["evidence"])
     if door != "renewal":
         if asked is not None:
             yield from _other_time("the time of asking", request["created_at"], asked["at"])
         yield from ["the door"] if door != first["door"] else _other_fields(request, first)
+
+
+def _other_notice(request: Json, said: Json) -> Iterator[str]:
+    """The notice as the entry has it; its words, where they are kept here, by their digest."""
+    if any(request[name] != said.get(name) for name in ("notice_url", "notice_sha256")):
+        yield "the notice"
+    words = request["notice_text"]
+    if words is not None and text_digest(words).hex() != request["notice_sha256"]:
+        yield "the notice's words"
 
 
 def _at(entry: Json | None) -> str | None:

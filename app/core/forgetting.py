@@ -9,7 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core.models import Consent, LedgerEntry
+from app.core import rekeying
+from app.core.models import Consent, FormerFingerprint, LedgerEntry
 
 _BLANK = {"fingerprint": None, "text": None, "salt": None}
 
@@ -17,10 +18,13 @@ _BLANK = {"fingerprint": None, "text": None, "salt": None}
 def forget_person(connection: Connection, fingerprint: bytes) -> dict[str, int]:
     """All consents of one person, and the person in all entries; how many rows of each table."""
     consents = sa.delete(Consent).where(Consent.fingerprint == fingerprint)
-    entries = sa.update(LedgerEntry).where(LedgerEntry.fingerprint == fingerprint).values(_BLANK)
+    mine = LedgerEntry.fingerprint.in_(rekeying.all_of(connection, fingerprint))
+    entries = sa.update(LedgerEntry).where(mine).values(_BLANK)
+    former = sa.delete(FormerFingerprint).where(FormerFingerprint.fingerprint == fingerprint)
     return {
         "consents": connection.execute(consents).rowcount,
         "ledger_entries": connection.execute(entries).rowcount,
+        "former_fingerprints": connection.execute(former).rowcount,
     }
 
 
@@ -30,7 +34,7 @@ def expired_consents(now: datetime) -> sa.ColumnElement[bool]:
 
 def settled_entries(before: datetime) -> sa.ColumnElement[bool]:
     """Entries so old that nobody asks for their proof; not those of who still has a consent."""
-    consented = sa.exists().where(Consent.fingerprint == LedgerEntry.fingerprint)
+    consented = sa.exists().where(Consent.fingerprint == rekeying.person_of_entry())
     return sa.and_(LedgerEntry.salt.is_not(None), LedgerEntry.at <= before, ~consented)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from app.core import rekeying
 from app.core.database import Database
 from app.core.models import Act, InboundMessage, LedgerEntry, OutboundMessage, Subscriber
 from app.core.phone import Phone
@@ -49,12 +50,14 @@ class Histories:
 
     def of(self, phone: Phone, limit: int = 100) -> History:
         """All that is known about a number; of each kind the newest `limit`."""
+        rekeying.settle(self._database, [phone])
         known = sa.select(Subscriber).where(Subscriber.fingerprint == phone.fingerprint)
         with self._database.read() as connection:
             person = connection.execute(known).first()
+            names = rekeying.all_of(connection, phone.fingerprint)
 
             def newest(model: type[Any], time: Any) -> list[Row[Any]]:
-                query = sa.select(model).where(model.fingerprint == phone.fingerprint)
+                query = sa.select(model).where(model.fingerprint.in_(names))
                 newest_first = query.order_by(time.desc(), model.id.desc()).limit(limit)
                 return list(reversed(connection.execute(newest_first).all()))
 

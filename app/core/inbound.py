@@ -138,6 +138,11 @@ class Inbox:
             outcome = Outcome(None, Silence.CONFIRMED_ALREADY, turn.meaning)
         else:
             outcome = self._answer(turn, said)
+        if said and said.reply is Reply.JOIN_CODE and said.request_id and outcome.reply:
+            message_id = turn.message.provider_message_id
+            optin.note_code_sent(
+                turn.connection, said.request_id, message_id, turn.now, carried_by="reply"
+            )
         stored = _store(turn, outcome, said)
         if turn.meaning.review:
             period = self._policy.review_period

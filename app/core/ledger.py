@@ -62,7 +62,8 @@ class Ledger:
         was cut off or made anew. `watch` is given the seals to hand on, to show how far it is.
         """
         found = Verification()
-        previous, last_id = _FIRST, 0
+        previous: bytes = _FIRST
+        last_id: int | None = None
         heads: set[str] = set()
         for seal in watch(self._seals()):
             found.seals += 1
@@ -75,6 +76,11 @@ class Ledger:
         if expected_head is not None and expected_head.strip().lower() not in heads:
             found.faults.append("no seal has the expected head: the history was cut or made anew")
         return found
+
+    def head(self) -> Any:
+        """The newest seal, a row of LedgerSeal; None where nothing is sealed yet."""
+        with self._database.read() as connection:
+            return connection.execute(_LAST_SEAL).first()
 
     def count_seals(self) -> int:
         with self._database.read() as connection:
@@ -105,9 +111,9 @@ class Ledger:
             yield from rows
             number = rows[-1].number
 
-    def _verify_entries(self, seal: Any, found: Verification, after: int) -> None:
+    def _verify_entries(self, seal: Any, found: Verification, after: int | None) -> None:
         with self._database.read() as connection:
-            query = _ENTRIES.where(LedgerEntry.id > after, LedgerEntry.id <= seal.last_id)
+            query = _after(_ENTRIES, after).where(LedgerEntry.id <= seal.last_id)
             present = {row.id: row for row in connection.execute(query)}
         for number, digest in zip(_ids(seal), _leaves(seal), strict=True):
             row = present.pop(number, None)
@@ -119,10 +125,10 @@ class Ledger:
                 found.sealed += 1
         found.faults += [f"entry {number} was slipped in" for number in sorted(present)]
 
-    def _count_after(self, last_id: int) -> int:
-        query = sa.select(sa.func.count()).where(LedgerEntry.id > last_id)
+    def _count_after(self, last_id: int | None) -> int:
+        query = _after(sa.select(sa.func.count(LedgerEntry.id)), last_id)
         with self._database.read() as connection:
-            return connection.execute(query).scalar_one()
+            return int(connection.execute(query).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,11 @@ def seal_digest(
 
 _ENTRIES = sa.select(LedgerEntry).order_by(LedgerEntry.id)
 _LAST_SEAL = sa.select(LedgerSeal).order_by(LedgerSeal.number.desc()).limit(1)
+
+
+def _after(query: sa.Select[Any], last_id: int | None) -> sa.Select[Any]:
+    """What follows an entry; all, where there is none: an id below the first is no hiding place."""
+    return query if last_id is None else query.where(LedgerEntry.id > last_id)
 
 
 def _entries(connection: Connection, after: int, limit: int) -> Sequence[Any]:

@@ -14,6 +14,13 @@ from app.core.database import PlainText, RowNumber, UtcDateTime
 _UNSETTLED = "status IN ('retrying', 'unknown', 'scheduled')"
 UNSETTLED = sa.text(f"outbound_messages.{_UNSETTLED}")
 
+# Opt-outs that were not answered in their webhook.
+_UNCONFIRMED = "meaning = 'opt_out' AND silence IN ('answered_apart', 'too_late')"
+UNCONFIRMED = sa.text(
+    "inbound_messages.meaning = 'opt_out' "
+    "AND inbound_messages.silence IN ('answered_apart', 'too_late')"
+)
+
 ALL_PROGRAMS = "*"  # as the program of a suppression: no message of any program
 
 
@@ -105,12 +112,13 @@ def _subscriber() -> sa.ForeignKey:
 
 
 class Installation(Base):
-    """One row: what this database was made with."""
+    """One row: the keys of this database, and how far a change of them has got."""
 
     __tablename__ = "installation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     fingerprint_check: Mapped[str]
+    key_change: Mapped[str | None]
 
 
 class Program(Base):
@@ -118,7 +126,9 @@ class Program(Base):
 
     Where a column is empty, the installation's settings hold. `words`: join words and the words
     that name the program after STOP, normalised, one a line. `text_version`: the consent text that
-    people are shown now; other doors and imports may have shown texts of their own since. No
+    people are shown now; other doors and imports may have shown texts of their own since.
+    `notice_version`: the privacy notice's. `controller_…` and `privacy_contact`: who answers for
+    the data (GDPR art. 4(7), 13(1)(a)). No
     marketing goes out from `quiet_from` to `quiet_until`, on the recipient's clock, nor more than
     `cap_messages` to one number in `cap_days`.
     """
@@ -142,6 +152,10 @@ class Program(Base):
     cap_messages: Mapped[int | None]
     cap_days: Mapped[int | None]
     text_version: Mapped[int | None]
+    notice_version: Mapped[int | None]
+    controller_name: Mapped[str | None]
+    controller_address: Mapped[str | None]
+    privacy_contact: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -157,6 +171,25 @@ class ConsentText(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     text: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PrivacyNotice(Base):
+    """A notice under GDPR art. 13 as it was worded. Once used it is never changed, only followed.
+
+    `digest`: SHA-256 of the text in UTF-8, or, where the owner keeps the text elsewhere (`text` is
+    None), of the owner's file.
+    """
+
+    __tablename__ = "privacy_notices"
+    __table_args__ = (sa.UniqueConstraint("program", "digest"),)
+
+    program: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("programs.slug"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    text: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -196,6 +229,8 @@ class OptInRequest(Base):
     door: Mapped[str]
     source: Mapped[str]
     text_version: Mapped[int]
+    notice_url: Mapped[str | None]
+    notice_version: Mapped[int | None]
     language: Mapped[str] = mapped_column(sa.String(2))
     channel: Mapped[str] = mapped_column(sa.String(10))
     email: Mapped[str | None]
@@ -215,6 +250,7 @@ class Subscriber(Base):
 
     `unreachable_reports`: how many reports in a row said that the handset can't be reached.
     `erased_at`: when the number was erased; empty again once the handset itself has texted.
+    `key_generation`: how many keys made the fingerprint.
     """
 
     __tablename__ = "subscribers"
@@ -225,6 +261,16 @@ class Subscriber(Base):
     first_seen_at: Mapped[datetime]
     unreachable_reports: Mapped[int] = mapped_column(server_default="0")
     erased_at: Mapped[datetime | None]
+    key_generation: Mapped[int] = mapped_column(server_default="1")
+
+
+class FormerFingerprint(Base):
+    """Under which fingerprint older ledger entries know a person: those are sealed, and stay."""
+
+    __tablename__ = "former_fingerprints"
+
+    former: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
 
 
 class LedgerEntry(Base):
@@ -280,6 +326,12 @@ class InboundMessage(Base):
     __table_args__ = (
         sa.UniqueConstraint("provider", "provider_message_id"),
         sa.Index("ix_inbound_by_number", "fingerprint", "received_at"),
+        sa.Index(
+            "ix_inbound_unconfirmed",
+            "received_at",
+            postgresql_where=sa.text(_UNCONFIRMED),
+            sqlite_where=sa.text(_UNCONFIRMED),
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
@@ -316,7 +368,7 @@ class ReviewHold(Base):
     inbound_message_id: Mapped[int] = mapped_column(
         RowNumber, sa.ForeignKey("inbound_messages.id"), primary_key=True
     )
-    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
@@ -325,7 +377,10 @@ class ReviewHold(Base):
 
 
 class DeliveryReport(Base):
-    """One thing the provider said became of a message. Kept even if it comes before we know it."""
+    """One thing the provider said became of a message. Kept even if it comes before we know it.
+
+    `names_opt_out`: of somebody who is not known yet; it counts once the message is.
+    """
 
     __tablename__ = "delivery_reports"
 
@@ -333,6 +388,7 @@ class DeliveryReport(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     status: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     error_code: Mapped[int | None]
+    names_opt_out: Mapped[bool] = mapped_column(server_default=sa.false())
     reported_at: Mapped[datetime]
 
 
@@ -442,6 +498,47 @@ class ProviderDeletion(Base):
     next_attempt_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+
+
+class CopySearch(Base):
+    """A span of the provider's log to be searched for copies of an erased person's messages.
+
+    The provider tells nobody the ids of answers given by webhook; found, they are to be deleted
+    (ProviderDeletion), and this row goes. `certificate`: of the erasure that it belongs to.
+    """
+
+    __tablename__ = "copy_searches"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    provider: Mapped[str] = mapped_column(sa.String(20))
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    certificate: Mapped[str] = mapped_column(sa.String(32), index=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime]
+    last_error: Mapped[str | None]
+
+
+class RequestKind(StrEnum):
+    """What people may ask for by law, within a month (GDPR art. 12(3), 15, 17)."""
+
+    ACCESS = "access"
+    ERASURE = "erasure"
+
+
+class PersonRequest(Base):
+    """Somebody asked for their data, or to be erased, and it could not be done at once."""
+
+    __tablename__ = "person_requests"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    door: Mapped[str]
+    asked_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None]
 
 
 class Access(Base):

@@ -41,6 +41,7 @@ from app.core.models import (
     RequestStatus,
     Suppression,
 )
+from app.core.notices import notice_shown
 from app.core.outbound import Draft, Outbox
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
@@ -198,7 +199,8 @@ class OptIns:
 
     def _send_code(self, opened: Opened, phone: Phone, terms: Terms, join: Join) -> None:
         language = join.language or terms.language
-        reply = Reply.JOIN_CODE if can_be_answered(terms.sender) else Reply.JOIN_CODE_FOR_FORM
+        can_answer = can_be_answered(terms.sender)
+        reply = Reply.JOIN_CODE_FOR_PAGE if can_answer else Reply.JOIN_CODE_FOR_FORM
         kept = render(reply, language, terms.brand, purpose=terms.purpose)
         draft = Draft(
             phone.e164,
@@ -213,7 +215,7 @@ class OptIns:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
-            note_code_sent(connection, phone, terms.slug, opened.id, receipt.provider_id, now)
+            note_code_sent(connection, opened.id, receipt.provider_id, now)
 
 
 def open_request(
@@ -236,6 +238,7 @@ def open_request(
         "request": request_id,
         "text_version": request.text_version,
         "text_sha256": text_digest(join.text or terms.text).hex(),
+        **notice_shown(connection, request),
         "language": request.language,
     }
     evidence = Evidence(join.door, join.said or join.filled_in, details)
@@ -262,6 +265,8 @@ def _write_down(
         "door": join.door,
         "source": join.source,
         "text_version": keep_text(connection, terms.slug, join.text or terms.text, now),
+        "notice_url": terms.notice_url,
+        "notice_version": terms.notice_version,
         "language": join.language or terms.language,
         "channel": join.channel,
         "email": join.email,
@@ -276,21 +281,29 @@ def _write_down(
 
 def note_code_sent(
     connection: Connection,
-    phone: Phone,
-    program: str,
     request_id: str,
     message_id: str | None,
     now: datetime,
+    carried_by: str = "message",
 ) -> None:
-    """When the code left, and as which message of the provider: part of the proof."""
-    connection.execute(
+    """When the code left, and as which message of the provider: part of the proof.
+
+    `carried_by`: "message", or "reply" where the code was the answer to a text; then `message_id`
+    is that text's, as a webhook's answer has no id of its own.
+    """
+    request = connection.execute(
         sa.update(OptInRequest)
         .where(OptInRequest.id == request_id)
         .values(code_sent_at=now, code_message_id=message_id)
-    )
-    details = {"request": request_id, "provider_message_id": message_id}
+        .returning(OptInRequest.fingerprint, OptInRequest.program)
+    ).one()
+    details = {
+        "request": request_id,
+        "provider_message_id": message_id,
+        "carried_by": carried_by,
+    }
     evidence = Evidence("sms", details=details)
-    consent.record(connection, Act.CODE_SENT, phone.fingerprint, program, evidence, now)
+    consent.record(connection, Act.CODE_SENT, request.fingerprint, request.program, evidence, now)
 
 
 def answer(
@@ -440,6 +453,7 @@ def _proof(
         "request": request.id,
         "text_version": request.text_version,
         "text_sha256": digest_kept(connection, terms.slug, request.text_version).hex(),
+        **notice_shown(connection, request),
         "confirmed_by": message_id,
         "code_message_id": request.code_message_id,
         "code_sent_at": sent_at.isoformat() if sent_at else None,

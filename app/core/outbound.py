@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from app.core import barrier, models
+from app.core import barrier, models, subscribers
 from app.core.claims import CLAIM_LIFETIME, Claimed, Claims
 from app.core.database import Database
 from app.core.drafts import Draft, Receipt
@@ -142,11 +142,9 @@ class Outbox:
         )
 
     def _number_of(self, fingerprint: bytes) -> Phone | None:
-        query = sa.select(models.Subscriber.number).where(
-            models.Subscriber.fingerprint == fingerprint
-        )
+        fingerprint = subscribers.current(self._database, fingerprint)
         with self._database.read() as connection:
-            number = connection.execute(query).scalar()
+            number = subscribers.number_of(connection, fingerprint)
         return None if number is None else self._phones.read_sender(number)
 
     def _first_answer(self, first: Any, phone: Phone) -> Receipt:

@@ -62,7 +62,9 @@ class Outcomes:
             if _update(connection, claimed, now, values) is None:
                 # The person was erased while the provider had it: its copy must go too.
                 deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
-            latest = delivery.apply_early_reports(connection, claimed.provider, provider_id, now)
+            latest = delivery.apply_early_reports(
+                connection, claimed.provider, provider_id, claimed.fingerprint, now
+            )
             return latest or accepted.status
 
         lost = ProviderOutcomeUnknownError(

@@ -1,15 +1,15 @@
 """Telephone numbers: one spelling inside, any spelling at the door, masked in every log."""
 
-import hashlib
-import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
+from app.core.e164 import region_of
 from app.core.errors import InvalidNumberError
+from app.core.keys import FingerprintKeys
 
 # The longest spelling that is looked at: E.164 has 15 digits, the rest is decoration.
 _MAX_SPELLING = 64
@@ -21,8 +21,13 @@ _SPREADSHEET = re.compile(r"\A'|(?<=\d{8})\.0\Z")
 # Fewer digits without a country are a short code, not somebody's number.
 _SHORTEST_NATIONAL = 8
 _USUAL_LENGTH = 11  # of E.164 with its plus: hardly any number has less
-# Ids of 32 hexadecimal digits, which are not numbers and are looked for in logs; then numbers.
-_LONG_DIGITS = re.compile(r"\b(?:[A-Z]{2})?[0-9a-f]{32}\b|(\+?\d[\d\s().\-/]{4,}\d)")
+# Ids of 32 hexadecimal digits and addresses with a port, which are not numbers and are looked for
+# in logs; then numbers.
+_LONG_DIGITS = re.compile(
+    r"\b(?:[A-Z]{2})?[0-9a-f]{32}\b"
+    r"|(?:\b\d{1,3}(?:\.\d{1,3}){3}|\]):\d{1,5}\b"
+    r"|(\+?\d[\d\s().\-/]{4,}\d)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,14 @@ class Phone:
     `e164` is E.164 (`+393331234567`), or for an odd sender (a short code, an alphanumeric name)
     what the provider said. `fingerprint` is its keyed hash, 32 bytes: the key of every table, so
     that a suppression outlives the erasure of the number. `region` is the ISO country, if any.
+    `generation`: how many keys made the fingerprint; `former`: what it was before the last of them.
     """
 
     e164: str
     fingerprint: bytes
-    region: str | None = None
+    region: str | None
+    generation: int
+    former: bytes | None
 
     def __str__(self) -> str:
         return mask(self.e164)
@@ -47,16 +55,24 @@ class Phone:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PhoneReader:
-    """Reads numbers; knows how national ones are meant and the key of the fingerprints."""
+    """Reads numbers; knows how national ones are meant and the keys of the fingerprints."""
 
     default_region: str
     fingerprint_key: str
+    former_keys: tuple[str, ...] = ()  # the oldest first
+    _keys: FingerprintKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        keys = FingerprintKeys(self.fingerprint_key, self.former_keys)
+        object.__setattr__(self, "_keys", keys)
 
     def parse(self, spelling: str) -> Phone:
         """Read a number strictly, in any spelling (`+39 333…`, `0039…`, national, `tel:`…).
 
         Raises InvalidNumberError for what is not exactly one valid number.
         """
+        if phone := self._as_it_is(spelling):
+            return phone
         is_bounded = len(spelling) <= _MAX_SPELLING
         number = self._valid(_plain(spelling)) if is_bounded else None
         if number is None:
@@ -71,17 +87,36 @@ class PhoneReader:
         A STOP counts from whatever the provider calls the sender, so what is no valid number
         (a short code, a name, a range newer than the tables) stands for itself.
         """
+        if phone := self._as_it_is(spelling):
+            return phone
         plain = _plain(spelling[:_MAX_SPELLING])
         is_short = len(plain) < _SHORTEST_NATIONAL
         number = None if is_short else self._valid(plain)
         if number is not None:
             return self._phone(number)
-        return Phone(plain, self.fingerprint(plain))
+        return self._known_as(plain)
 
     def fingerprint(self, canonical: str) -> bytes:
         """HMAC-SHA256 of a canonical number: 32 bytes."""
-        key = self.fingerprint_key.encode()
-        return hmac.digest(key, canonical.encode("utf-8", "replace"), hashlib.sha256)
+        return self._keys.fingerprint(canonical)
+
+    @property
+    def generation(self) -> int:
+        """How many keys make a fingerprint."""
+        return self._keys.generation
+
+    def advance(self, fingerprint: bytes, generation: int) -> bytes:
+        """What a fingerprint that so many keys made is now."""
+        return self._keys.advance(fingerprint, generation)
+
+    def is_same(self, kept: bytes, fingerprint: bytes) -> bool:
+        """Whether the kept fingerprint is this one, or was before the key last changed."""
+        return fingerprint in {kept, self._keys.next_of(kept)}
+
+    def _as_it_is(self, spelling: str) -> Phone | None:
+        """What is in its final form already, without asking the library."""
+        region = region_of(spelling)
+        return self._known_as(spelling, region) if region else None
 
     def _valid(self, plain: str) -> phonenumbers.PhoneNumber | None:
         if not _SPELLING.fullmatch(plain):
@@ -98,7 +133,11 @@ class PhoneReader:
     def _phone(self, number: phonenumbers.PhoneNumber) -> Phone:
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         region = phonenumbers.region_code_for_number(number)
-        return Phone(e164, self.fingerprint(e164), region)
+        return self._known_as(e164, region)
+
+    def _known_as(self, canonical: str, region: str | None = None) -> Phone:
+        former, fingerprint = self._keys.both(canonical)
+        return Phone(canonical, fingerprint, region, self._keys.generation, former)
 
 
 def _plain(spelling: str) -> str:

@@ -8,6 +8,15 @@ from app.core.language import NO_OWN_WORDS, OwnWords
 
 
 @dataclass(frozen=True, slots=True)
+class Controller:
+    """Who answers for the data (GDPR art. 13(1)(a)): legal name, postal address, and a contact."""
+
+    name: str | None = None
+    address: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What this installation has decided.
 
@@ -19,7 +28,8 @@ class Policy:
     otherwise. `code_lifetime`, `code_attempts` and `code_sends` (an hour and number) bound the
     codes; `unreachable_after` reports in a row that a handset can't be reached suppress it (0:
     never); `opt_in_regions` are the countries (ISO) whose numbers may ask for one on the web.
-    `own_words` are understood besides the tables' words.
+    `own_words` are understood besides the tables' words. `controller` holds where a program names
+    none.
     """
 
     brand: str = "Demo"
@@ -39,6 +49,7 @@ class Policy:
     unreachable_after: int = 3
     opt_in_regions: frozenset[str] = frozenset({"IT"})
     own_words: OwnWords = NO_OWN_WORDS
+    controller: Controller = Controller()
 
 
 def utc_now() -> datetime:

@@ -133,7 +133,7 @@ class Preferences:
         if fingerprint is None:
             self._limiter.spend(_UNKNOWN_LINKS, network_of(address))
             raise NotFoundError("this link leads nowhere")
-        return fingerprint
+        return subscribers.current(self._database, fingerprint)
 
     def of(self, token: str, address: str) -> Standing:
         """Read where the person stands; changes nothing."""
@@ -150,7 +150,7 @@ class Preferences:
         fingerprint = self.person_behind(token, visit.address)
         evidence = visit.evidence()
         with self._database.write() as connection:
-            subscribers.lock_known(connection, fingerprint)
+            fingerprint = subscribers.lock_known(connection, fingerprint)
             now = self._clock()
             if program != ALL_PROGRAMS:
                 terms_of(connection, program, self._policy)
@@ -171,7 +171,7 @@ class Preferences:
         fingerprint = self.person_behind(token, visit.address)
         evidence = visit.evidence(str(channel), address or "")
         with self._database.write() as connection:
-            subscribers.lock_known(connection, fingerprint)
+            fingerprint = subscribers.lock_known(connection, fingerprint)
             now = self._clock()
             for each in optin.consents_in_force(connection, fingerprint, now):
                 if (each.channel, each.email) != (channel, address):

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import barrier, consent, deletions, subscribers
+from app.core import barrier, consent, copies, deletions, subscribers
 from app.core.consent import ERASED, Evidence
 from app.core.data_map import BY_NUMBER, EMPTIED, ROWS_THAT_GO
 from app.core.database import Database
@@ -123,12 +123,12 @@ class Privacy:
     def erase_known(self, fingerprint: bytes, requested_by: str, door: str) -> Certificate:
         """The same for the person behind a link or an entry. Raises NotFoundError."""
         asker = _asker(requested_by)
+        fingerprint = subscribers.current(self._database, fingerprint)
         with self._database.read() as connection:
             number = subscribers.number_of(connection, fingerprint)
-        also = self._copies(number) if number else []
+        also = self._copies(number) if number else None
         with self._database.write() as connection:
-            if not subscribers.lock_known(connection, fingerprint):
-                raise NotFoundError("nobody with this fingerprint is known")
+            fingerprint = subscribers.lock_known(connection, fingerprint)
             done = self._erase(connection, fingerprint, asker, door, also)
         return self._finish(fingerprint, *done)
 
@@ -149,7 +149,7 @@ class Privacy:
         fingerprint: bytes,
         asker: str,
         door: str,
-        also: Iterable[tuple[str, str]],
+        also: Iterable[tuple[str, str]] | None,
     ) -> tuple[Certificate, Sequence[str]]:
         now = self._clock()
         done = erase_person(connection, fingerprint, asker, door, now, also)
@@ -165,17 +165,18 @@ class Privacy:
         self._deletions.run(_ASKED_AT_ONCE, certificate.id)
         return certificate
 
-    def _copies(self, number: str) -> list[tuple[str, str]]:
+    def _copies(self, number: str) -> list[tuple[str, str]] | None:
         """What the provider's log has of this number, the newest thousand each way.
 
-        Among them the answers to its texts, whose ids the provider tells nobody.
+        Among them the answers to its texts, whose ids the provider tells nobody. None where it
+        can't be asked now: then they are searched for later.
         """
         found = []
         for side in ("To", "From"):
             try:
                 page = self._provider.list_messages({side: number, "PageSize": "1000"})
             except ProviderError:
-                continue  # what we know of is asked for anyway
+                return None
             ids = [str(message.get("sid", "")) for message in page.get("messages", ())]
             found += [(self._provider.name, each) for each in ids if each]
         return found
@@ -187,23 +188,26 @@ def erase_person(
     requested_by: str,
     door: str,
     now: datetime,
-    also: Iterable[tuple[str, str]] = (),
+    also: Iterable[tuple[str, str]] | None = None,
 ) -> Certificate:
     """Erase one person inside a transaction that holds their lock; `database.scrub` afterwards.
 
-    `also`: (provider, id) of messages that the provider has and we don't know of.
+    `also`: (provider, id) of messages that the provider has and we don't know of; None where it was
+    not asked: then its log is searched afterwards, by time.
     """
     certificate_id = secrets.token_hex(16)
     evidence = Evidence(door, details={"requested_by": requested_by})
     consent.suppress(connection, fingerprint, ALL_PROGRAMS, ERASED, evidence, now)
-    copies = deletions.ask_all(connection, fingerprint, certificate_id, also, now)
+    asked = deletions.ask_all(connection, fingerprint, certificate_id, also or (), now)
+    if also is None:
+        copies.search_later(connection, fingerprint, certificate_id, now)
     counts = _empty(connection, fingerprint, now) | forget_person(connection, fingerprint)
     erased = {table: count for table, count in counts.items() if count}
     details = {
         "certificate": certificate_id,
         "requested_by": requested_by,
         "erased": erased,
-        "provider_copies": copies,
+        "provider_copies": asked,
     }
     consent.record(connection, Act.ERASE, None, ALL_PROGRAMS, Evidence(door, details=details), now)
     return _certificate(now, details)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -12,9 +12,11 @@ from sqlalchemy.engine import Connection
 
 from app.core.database import Database, insert
 from app.core.errors import InvalidInputError, NotFoundError
-from app.core.language import LANGUAGES, words
-from app.core.models import ConsentText, Program
-from app.core.policy import Clock, Policy
+from app.core.language import words
+from app.core.models import ConsentText, PrivacyNotice, Program
+from app.core.notices import Notice, follow_notice
+from app.core.policy import Clock, Controller, Policy
+from app.core.program_choices import checked
 from app.core.replies import default_consent_text, default_purpose
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
@@ -28,7 +30,8 @@ class Terms:
     `text` is what people are shown and agree to, `text_version` its number. `renewal`: so long
     before its end a consent may be asked for again. `join_words` and `stop_words` are normalised.
     `quiet`: from when until when no marketing goes out, on the recipient's clock; `cap`: at most
-    so many messages to a number in so many days.
+    so many messages to a number in so many days. `notice_version` and `notice_sha256`: of the
+    privacy notice, where its wording was recorded. `controller`: who answers for the data.
     """
 
     slug: str
@@ -47,6 +50,9 @@ class Terms:
     text_version: int
     quiet: tuple[time, time] | None = None
     cap: tuple[int, int] | None = None
+    notice_version: int | None = None
+    notice_sha256: str | None = None
+    controller: Controller = field(default_factory=Controller)
 
 
 class Programs:
@@ -57,24 +63,37 @@ class Programs:
         self._policy = policy
         self._clock = clock
 
-    def add(self, slug: str, choices: Mapping[str, Any], text: str | None = None) -> Terms:
+    def add(
+        self,
+        slug: str,
+        choices: Mapping[str, Any],
+        text: str | None = None,
+        notice: Notice | None = None,
+    ) -> Terms:
         """Make a program. Raises InvalidInputError for a slug or a choice that can't be."""
         if not _SLUG.match(slug):
             raise InvalidInputError(
                 "a program's name has 1 to 40 of a-z, 0-9 and -, and begins with one of the first"
             )
-        row = {"slug": slug, "created_at": self._clock(), **_checked(choices)}
+        row = {"slug": slug, "created_at": self._clock(), **checked(choices)}
         with self._database.write() as connection:
             self._refuse_shared_words(connection, slug, row)
             query = insert(Program).values(row).on_conflict_do_nothing()
             if connection.execute(query.returning(Program.slug)).first() is None:
                 raise InvalidInputError(f"there is a program {slug!r} already")
             self._follow_text(connection, slug, text)
+            self._follow_notice(connection, slug, notice)
             return terms_of(connection, slug, self._policy)
 
-    def edit(self, slug: str, choices: Mapping[str, Any], text: str | None = None) -> Terms:
+    def edit(
+        self,
+        slug: str,
+        choices: Mapping[str, Any],
+        text: str | None = None,
+        notice: Notice | None = None,
+    ) -> Terms:
         """Change what is given; None returns a choice to the installation's."""
-        values = _checked(choices)
+        values = checked(choices)
         with self._database.write() as connection:
             terms_of(connection, slug, self._policy)
             self._refuse_shared_words(connection, slug, values)
@@ -83,6 +102,7 @@ class Programs:
                 connection.execute(query)
             if text is not None:
                 self._follow_text(connection, slug, text)
+            self._follow_notice(connection, slug, notice)
             return terms_of(connection, slug, self._policy)
 
     def show(self, slug: str) -> Terms:
@@ -98,6 +118,20 @@ class Programs:
         terms = terms_of(connection, slug, self._policy, with_text=False)
         text = text or default_consent_text(terms.language, terms.brand, terms.purpose)
         follow_text(connection, slug, text, self._clock())
+
+    def notice_text(self, terms: Terms) -> str | None:
+        """The privacy notice's words, where they are kept here."""
+        if terms.notice_version is None:
+            return None
+        query = sa.select(PrivacyNotice.text).where(
+            PrivacyNotice.program == terms.slug, PrivacyNotice.version == terms.notice_version
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar()
+
+    def _follow_notice(self, connection: Connection, slug: str, notice: Notice | None) -> None:
+        if notice is not None:
+            follow_notice(connection, slug, notice, self._clock())
 
     def _refuse_shared_words(
         self, connection: Connection, slug: str, values: Mapping[str, Any]
@@ -181,12 +215,22 @@ def joined_by(text: str, programs: list[Terms]) -> Terms | None:
     return next((program for program in programs if said and said in program.join_words), None)
 
 
-_QUERY = sa.select(Program, ConsentText.text, ConsentText.version).outerjoin(
-    ConsentText,
-    sa.and_(
-        ConsentText.program == Program.slug,
-        ConsentText.version == Program.text_version,
-    ),
+_QUERY = (
+    sa.select(Program, ConsentText.text, ConsentText.version, PrivacyNotice.digest)
+    .outerjoin(
+        ConsentText,
+        sa.and_(
+            ConsentText.program == Program.slug,
+            ConsentText.version == Program.text_version,
+        ),
+    )
+    .outerjoin(
+        PrivacyNotice,
+        sa.and_(
+            PrivacyNotice.program == Program.slug,
+            PrivacyNotice.version == Program.notice_version,
+        ),
+    )
 )
 
 
@@ -212,86 +256,15 @@ def _terms(row: Any, policy: Policy) -> Terms:
         text_version=row.version or 0,
         quiet=_pair(row.quiet_from, row.quiet_until),
         cap=_pair(row.cap_messages, row.cap_days),
+        notice_version=row.notice_version,
+        notice_sha256=row.digest.hex() if row.digest else None,
+        controller=Controller(
+            row.controller_name or policy.controller.name,
+            row.controller_address or policy.controller.address,
+            row.privacy_contact or policy.controller.contact,
+        ),
     )
 
 
 def _pair(first: Any, second: Any) -> Any:
     return None if first is None else (first, second)
-
-
-_COLUMNS = frozenset(
-    {
-        "brand",
-        "purpose",
-        "language",
-        "sender",
-        "notice_url",
-        "retention_days",
-        "renewal_days",
-        "double_opt_in",
-        "yes_confirms",
-        "join_words",
-        "stop_words",
-        "quiet",
-        "cap",
-    }
-)
-
-
-_MOST_DAYS = {"retention_days": 3650, "renewal_days": 365}
-
-
-def _check_days(values: Mapping[str, Any]) -> None:
-    for key, most in _MOST_DAYS.items():
-        days = values.get(key)
-        if days is not None and not 1 <= days <= most:
-            raise InvalidInputError(f"{key} must be between 1 and {most}")
-
-
-def _checked(choices: Mapping[str, Any]) -> dict[str, Any]:
-    values = dict(choices)
-    if unknown := set(values) - _COLUMNS:
-        raise InvalidInputError(f"a program has no {', '.join(sorted(unknown))}")
-    if values.get("yes_confirms", False) is None:
-        raise InvalidInputError("yes_confirms must be true or false")
-    if values.get("language") not in {None, *LANGUAGES}:
-        raise InvalidInputError(f"language must be one of {', '.join(LANGUAGES)}")
-    _check_days(values)
-    url = values.get("notice_url")
-    if url is not None and not str(url).startswith(("https://", "http://")):
-        raise InvalidInputError("notice_url must be a web address")
-    if "quiet" in values:
-        values["quiet_from"], values["quiet_until"] = _quiet(values.pop("quiet"))
-    if "cap" in values:
-        values["cap_messages"], values["cap_days"] = _cap(values.pop("cap"))
-    for key in ("join_words", "stop_words"):
-        if key in values:
-            said = [words(each) for each in values[key] or ()]
-            values[key] = "\n".join(each for each in said if each)
-    return values
-
-
-def _quiet(span: tuple[time, time] | str | None) -> tuple[time | None, time | None]:
-    """Two times of day, or as people write them: 20:00-09:00."""
-    if span is None:
-        return None, None
-    try:
-        first, second = map(time.fromisoformat, span.split("-")) if isinstance(span, str) else span
-    except ValueError as error:
-        raise InvalidInputError("quiet hours must be two times of day, as 20:00-09:00") from error
-    if first == second:
-        raise InvalidInputError("quiet hours must begin and end at different times")
-    return first, second
-
-
-def _cap(cap: tuple[int, int] | str | None) -> tuple[int | None, int | None]:
-    """So many messages in so many days; as people write it: 4/7."""
-    if cap is None:
-        return None, None
-    try:
-        messages, days = map(int, cap.split("/")) if isinstance(cap, str) else cap
-    except ValueError as error:
-        raise InvalidInputError("a cap must be messages and days, as 4/7") from error
-    if not (1 <= messages <= 1000 and 1 <= days <= 366):  # noqa: PLR2004 - a year
-        raise InvalidInputError("a cap is 1 to 1000 messages in 1 to 366 days")
-    return messages, days

@@ -30,6 +30,7 @@ from app.core.models import (
     OptInRequest,
     Purpose,
     RequestStatus,
+    ReviewHold,
     Subscriber,
     Suppression,
 )
@@ -115,7 +116,7 @@ class Renewals:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
-            note_code_sent(connection, phone, terms.slug, request_id, receipt.provider_id, now)
+            note_code_sent(connection, request_id, receipt.provider_id, now)
         return receipt
 
     def ask_all(self, program: str) -> Asked:
@@ -161,6 +162,8 @@ class Renewals:
             "door": _DOOR,
             "source": terms.sender or "",
             "text_version": terms.text_version,
+            "notice_url": terms.notice_url,
+            "notice_version": terms.notice_version,
             "language": ending.language or terms.language,
             "channel": Channel.SMS,
             "code_expires_at": ending.expires_at,
@@ -180,6 +183,9 @@ class Renewals:
         stopped = sa.exists().where(
             Suppression.fingerprint == Consent.fingerprint,
             Suppression.program.in_((terms.slug, ALL_PROGRAMS)),
+        )
+        held = sa.exists().where(
+            ReviewHold.fingerprint == Consent.fingerprint, ReviewHold.decided_at.is_(None)
         )
         key = sa.tuple_(Consent.expires_at, Consent.fingerprint)
         query = (
@@ -201,6 +207,7 @@ class Renewals:
                 Consent.expires_at <= now + terms.renewal,
                 Subscriber.number.is_not(None),
                 ~stopped,
+                ~held,
             )
         )
         if place is not None:

@@ -25,11 +25,13 @@ from app.core.models import (
     CampaignRecipient,
     Consent,
     DeliveryReport,
+    FormerFingerprint,
     InboundMessage,
     LedgerEntry,
     LinkToken,
     OptInRequest,
     OutboundMessage,
+    PersonRequest,
     ProviderDeletion,
     RateCount,
     ReviewHold,
@@ -205,6 +207,10 @@ def _person_rules(last: datetime) -> Iterator[Rule]:
 
 
 def _housekeeping_rules(now: datetime, last: datetime) -> Iterator[Rule]:
+    unneeded = ~sa.exists().where(LedgerEntry.fingerprint == FormerFingerprint.former)
+    yield _delete(
+        "former fingerprints, deleted", FormerFingerprint, FormerFingerprint.former, unneeded
+    )
     over = RateCount.expires_at <= now
     yield _delete("counts of requests, deleted", RateCount, RateCount.key, over)
     yield _delete("accesses, deleted", Access, Access.id, Access.at <= last)
@@ -213,6 +219,8 @@ def _housekeeping_rules(now: datetime, last: datetime) -> Iterator[Rule]:
     )
     reported = DeliveryReport.reported_at <= last
     yield _delete("delivery reports, deleted", DeliveryReport, report, reported)
+    closed = PersonRequest.closed_at <= last
+    yield _delete("requests of people, deleted", PersonRequest, PersonRequest.id, closed)
     copy = sa.tuple_(ProviderDeletion.provider, ProviderDeletion.provider_message_id)
     done = ProviderDeletion.done_at <= last
     yield _delete("provider deletions that are done, deleted", ProviderDeletion, copy, done)

@@ -146,7 +146,7 @@ class ReviewQueue:
     ) -> None:
         now = self._clock()
         fingerprint = _fingerprint_of(connection, hold_id)
-        subscribers.lock_known(connection, fingerprint)
+        fingerprint = subscribers.lock_known(connection, fingerprint)
         decided = connection.execute(
             sa.update(ReviewHold)
             .where(ReviewHold.inbound_message_id == hold_id, _OPEN)

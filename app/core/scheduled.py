@@ -77,12 +77,10 @@ class ScheduledMessages:
         details = {"message": row.id, "provider_message_id": row.provider_message_id}
         evidence = Evidence("provider", details=details | {"code": error.code})
         with self._database.write() as connection:
-            subscribers.lock_known(connection, row.fingerprint)
+            person = subscribers.lock_known(connection, row.fingerprint)
             now = self._clock()
             if row.cancel_failed_at is None:
-                consent.record(
-                    connection, Act.CANCEL_FAILED, row.fingerprint, row.program, evidence, now
-                )
+                consent.record(connection, Act.CANCEL_FAILED, person, row.program, evidence, now)
                 self._update(connection, row, cancel_failed_at=now)
             if error.permanent:  # it is not scheduled any more: the provider has sent it
                 self._update(connection, row, status=DeliveryStatus.QUEUED)

@@ -1,6 +1,7 @@
 """Brings a database to the current schema, and tells whether it is there."""
 
 import functools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -11,11 +12,11 @@ from sqlalchemy.engine import Connection
 
 from app.core.database import (
     Database,
-    fingerprint_check,
     insert,
     make_engine,
     translated_errors,
 )
+from app.core.keys import FingerprintKeys
 from app.core.models import Installation, Program
 from app.core.programs import follow_text
 from app.core.replies import default_consent_text, default_purpose
@@ -23,7 +24,13 @@ from app.core.replies import default_consent_text, default_purpose
 DEFAULT_PROGRAM = "default"
 
 
-def migrate(url: str, fingerprint_key: str, brand: str, language: str = "it") -> None:
+def migrate(
+    url: str,
+    fingerprint_key: str,
+    brand: str,
+    language: str = "it",
+    former_keys: Sequence[str] = (),
+) -> None:
     """Prepare an empty database or bring an older one up to date; safe to run at any time, twice.
 
     Raises StorageUnavailableError when the database can't be reached.
@@ -35,7 +42,8 @@ def migrate(url: str, fingerprint_key: str, brand: str, language: str = "it") ->
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            _furnish(connection, fingerprint_key, brand, language)
+            keys = FingerprintKeys(fingerprint_key, former_keys)
+            _furnish(connection, keys, brand, language)
     finally:
         engine.dispose()
 
@@ -71,12 +79,12 @@ def _alembic() -> Config:
     return config
 
 
-def _furnish(connection: Connection, fingerprint_key: str, brand: str, language: str) -> None:
+def _furnish(connection: Connection, keys: FingerprintKeys, brand: str, language: str) -> None:
     """What a new database has from the start: the mark of its key, and one program."""
     installed = sa.select(Installation.id)
     if connection.execute(installed).first() is None:
-        check = fingerprint_check(fingerprint_key)
-        connection.execute(sa.insert(Installation).values(id=1, fingerprint_check=check))
+        row = {"id": 1, "fingerprint_check": keys.check()}
+        connection.execute(sa.insert(Installation).values(row))
     now = datetime.now(UTC)
     program = {"slug": DEFAULT_PROGRAM, "created_at": now}
     query = insert(Program).values(program).on_conflict_do_nothing()

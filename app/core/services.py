@@ -8,6 +8,7 @@ from app.core.accesses import Accesses
 from app.core.api_keys import ApiKeys
 from app.core.barrier import Sleep
 from app.core.campaigns import Campaigns
+from app.core.copies import CopySearches
 from app.core.database import Database
 from app.core.deletions import Deletions
 from app.core.delivery import DeliveryLog
@@ -23,6 +24,7 @@ from app.core.limits import Limiter
 from app.core.optin import OptIns
 from app.core.outbound import Outbox
 from app.core.outcomes import Outcomes
+from app.core.person_requests import PersonRequests
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy, utc_now
 from app.core.preferences import Preferences
@@ -30,6 +32,7 @@ from app.core.privacy import Privacy
 from app.core.programs import Programs
 from app.core.provider import Provider
 from app.core.reconcile import Reconciler
+from app.core.rekeying import Rekeying
 from app.core.renewal import Renewals
 from app.core.retention import Retention
 from app.core.review import ReviewQueue
@@ -71,8 +74,11 @@ class Services:
     renewals: Renewals
     retention: Retention
     deletions: Deletions
+    copy_searches: CopySearches
     erasure_list: ErasureList
+    rekeying: Rekeying
     accesses: Accesses
+    person_requests: PersonRequests
     duties: Duties
 
     @classmethod
@@ -118,12 +124,15 @@ class Services:
             api_keys=ApiKeys(database, clock),
             ledger=Ledger(database, clock),
             limiter=Limiter(database, clock),
-            dossiers=Dossiers(database, phones, policy, clock),
+            dossiers=Dossiers(database, phones, policy, provider.name, clock),
             privacy=Privacy(database, phones, provider, scheduled, deletions, clock, sleep),
             renewals=Renewals(database, phones, policy, outbox, clock),
             retention=retention,
             deletions=deletions,
-            erasure_list=ErasureList(database, clock),
+            copy_searches=CopySearches(database, provider, phones, clock),
+            erasure_list=ErasureList(database, phones, clock),
+            rekeying=Rekeying(database),
             accesses=Accesses(database, clock),
+            person_requests=PersonRequests(database, phones, clock),
             duties=Duties(database, retention, policy, clock),
         )

@@ -6,7 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core.database import insert
+from app.core import rekeying
+from app.core.database import Database, insert
+from app.core.errors import NotFoundError
 from app.core.models import Subscriber
 from app.core.phone import Phone
 
@@ -28,19 +30,27 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     Whoever claims a send and whoever stores a STOP both hold this lock while they do, so the
     database decides which came first. A row whose number was erased stays without number.
     """
-    row = {"fingerprint": phone.fingerprint, "number": phone.e164, "first_seen_at": at}
-    connection.execute(_LOCK, row)
+    if phone.former is not None:
+        rekeying.bring_forward(connection, [phone.former])
+    connection.execute(_LOCK, _row(phone, at))
 
 
 def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
     """As `lock`, for many at once, in the one order that keeps two batches from a deadlock."""
-    numbers = {phone.fingerprint: phone.e164 for phone in phones}
-    rows = [
-        {"fingerprint": fingerprint, "number": numbers[fingerprint], "first_seen_at": at}
-        for fingerprint in sorted(numbers)
-    ]
+    wanted = {phone.fingerprint: phone for phone in phones}
+    rekeying.bring_forward(connection, (each.former for each in wanted.values() if each.former))
+    rows = [_row(wanted[fingerprint], at) for fingerprint in sorted(wanted)]
     # RETURNING makes it a few statements of many rows instead of one for each.
     connection.execute(_LOCK.returning(Subscriber.fingerprint), rows)
+
+
+def _row(phone: Phone, at: datetime) -> dict[str, object]:
+    return {
+        "fingerprint": phone.fingerprint,
+        "number": phone.e164,
+        "first_seen_at": at,
+        "key_generation": phone.generation,
+    }
 
 
 def learn(connection: Connection, phone: Phone, language: str | None) -> None:
@@ -55,9 +65,27 @@ def learn(connection: Connection, phone: Phone, language: str | None) -> None:
     )
 
 
-def lock_known(connection: Connection, fingerprint: bytes) -> bool:
-    """As `lock`, where only the fingerprint is at hand; False where there is no such row."""
-    return connection.execute(_LOCK_KNOWN, {"person": fingerprint}).rowcount > 0
+def lock_known(connection: Connection, fingerprint: bytes) -> bytes:
+    """As `lock`, where only the fingerprint is at hand: what it is now.
+
+    It may have been read before somebody brought it forward. Raises NotFoundError.
+    """
+    moved = rekeying.bring_forward(connection, [fingerprint])
+    candidates = [moved.get(fingerprint, fingerprint)]
+    if keys := rekeying.keys_of(connection):
+        candidates.append(keys.next_of(fingerprint))
+    for each in candidates:
+        if connection.execute(_LOCK_KNOWN, {"person": each}).rowcount:
+            return each
+    raise NotFoundError("nobody with this fingerprint is known")
+
+
+def current(database: Database, fingerprint: bytes) -> bytes:
+    """The fingerprint as it is, and stays, while something is read of the person in steps."""
+    if not database.is_rekeying:
+        return fingerprint
+    with database.write() as connection:
+        return lock_known(connection, fingerprint)
 
 
 def note_erased(connection: Connection, fingerprint: bytes, at: datetime) -> None:

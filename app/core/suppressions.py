@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, subscribers
+from app.core import consent, rekeying, subscribers
 from app.core.consent import Evidence, NewSuppression
 from app.core.database import Database
-from app.core.errors import InvalidInputError, UnknownProgramError
+from app.core.errors import InvalidInputError, StorageUnavailableError, UnknownProgramError
 from app.core.gate import program_exists
 from app.core.models import ALL_PROGRAMS, Subscriber, Suppression
 from app.core.phone import Phone, PhoneReader
@@ -102,6 +102,7 @@ class SuppressionList:
 
     def of(self, phone: Phone) -> list[SuppressedNumber]:
         """What stops messages to one number."""
+        rekeying.settle(self._database, [phone])
         with self._database.read() as connection:
             rows = connection.execute(_QUERY.where(Suppression.fingerprint == phone.fingerprint))
             return [_suppressed(row) for row in rows]
@@ -119,6 +120,10 @@ class SuppressionList:
         if program is not None:
             query = query.where(Suppression.program.in_((program, ALL_PROGRAMS)))
         with self._database.read() as connection:
+            if self._database.is_rekeying:  # people change places: some would be missed
+                raise StorageUnavailableError(
+                    "the list can't be read in pages while `optout key rotate` runs: wait for it"
+                )
             rows = connection.execute(query).all()
         more = len(rows) > limit
         next_cursor = _encode(rows[limit - 1]) if more else None

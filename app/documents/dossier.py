@@ -9,34 +9,49 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from app.core import notice
 from app.core.dossier_check import check
+from app.core.round_trip import entries_of
+from app.documents.reading import Reader
 
 Json = Mapping[str, Any]
 
 LANGUAGES = ("it", "en")
 
-# The parts that stand in the document as they are: of little use to a reader, but the person's.
-_OTHERS = ("subscriber", "reviews", "links", "campaigns", "accesses")
+# The parts that stand in the document line by line: of little use to a reader, but the person's.
+_OTHERS = (
+    "subscriber",
+    "reviews",
+    "links",
+    "campaigns",
+    "accesses",
+    "person_requests",
+    "copy_searches",
+)
 
 
-def render_dossier(dossier: Json, language: str) -> str:
+def render_dossier(dossier: Json, language: str, json_sha256: str | None = None) -> str:
     """The document in one of LANGUAGES, in English where the language is another.
 
-    Its style stands in the file itself: hand it out as a download, a strict page policy would
-    leave it bare.
+    `json_sha256`: of the JSON file that is handed out with it, if one is. Its style stands in the
+    file itself: hand it out as a download, a strict page policy would leave it bare.
     """
-    words = _words(language if language in LANGUAGES else "en")
+    language = language if language in LANGUAGES else "en"
+    words = _words(language)
     template = _environment().get_template("dossier.html")
     return template.render(
         words=words,
+        read=Reader(words, dossier),
         dossier=dossier,
         consents=list(_consents(dossier)),
+        controllers=_controllers(dossier),
         reports=_reports(dossier),
-        others={part: dossier[part] for part in _OTHERS},
+        others={part: dossier[part] for part in _OTHERS if dossier[part]},
+        held=_held(dossier, language),
         seals=_telling_seals(dossier),
         checked=check(dossier),
-        when=lambda text: _when(text, words["date"]),
-        name=lambda kind, value: words[kind].get(value, value),
+        json_sha256=json_sha256,
+        verifier=_file("verify_dossier.py"),
     )
 
 
@@ -51,54 +66,70 @@ def _environment() -> Environment:
     )
 
 
-@cache
 def _words(language: str) -> dict[str, Any]:
-    table = resources.files("app.documents").joinpath("words", f"{language}.toml")
-    return tomllib.loads(table.read_text("utf-8"))
+    return tomllib.loads(_file("words", f"{language}.toml"))
 
 
-def _when(text: str | None, form: str) -> str:
-    return datetime.fromisoformat(text).strftime(form) if text else "–"  # noqa: RUF001
+@cache
+def _file(*path: str) -> str:
+    return resources.files("app.documents").joinpath(*path).read_text("utf-8")
 
 
 def _consents(dossier: Json) -> Iterator[dict[str, Any]]:
-    """Each consent beside the request that led to it and the entry that made it."""
+    """Each consent beside the request that led to it and what its entry says."""
     requests = {request["id"]: request for request in dossier["requests"]}
     for record in dossier["consent_records"]:
         request_id = record["header"]["record_id"]
-        events = {event["event_type"]: event["event_time"] for event in record["events"]}
+        entries = entries_of(dossier["ledger"], request_id)
+        request = requests.get(request_id, {})
         yield {
             "processing": record["processing"],
             "purpose": record["processing"]["purposes"][0],
-            "request": requests.get(request_id, {}),
-            "evidence": _evidence_of(dossier, request_id),
-            "events": events,
-            "state": _state(events, dossier["generated_at"]),
+            "request": request,
+            "trip": request.get("round_trip"),
+            "evidence": entries["consent"]["evidence"] if "consent" in entries else {},
+            "events": record["events"],
+            "state": _state(record["events"], dossier["generated_at"]),
         }
 
 
-def _evidence_of(dossier: Json, request_id: str) -> Json:
-    """What the ledger's entries say of a request, from the asking to the confirmation."""
-    found: dict[str, Any] = {}
-    for entry in dossier["ledger"]:
-        if entry["evidence"].get("request") == request_id:
-            found |= entry["evidence"]
-    return found
+def _state(events: list[Json], now: str) -> str:
+    """Where a consent stands: as its last event says, of those that have happened."""
+    moment = datetime.fromisoformat(now)
+    past = [e for e in events if datetime.fromisoformat(e["event_time"]) <= moment]
+    states = [e["event_state"] for e in past if e["event_state"] not in {"requested", "code_sent"}]
+    return states[-1] if states else "requested"
 
 
-def _state(events: Mapping[str, str], now: str) -> str:
-    if "withdrawn" in events:
-        return "withdrawn"
-    is_over = datetime.fromisoformat(events["expires"]) <= datetime.fromisoformat(now)
-    return "expired" if is_over else "in_force"
+def _controllers(dossier: Json) -> list[Json]:
+    """Who answers for the data: of each consent, or of this installation where there is none."""
+    found: list[Json] = []
+    for record in dossier["consent_records"]:
+        controller = record["processing"]["purposes"][0]["pii_controller"]
+        found += [] if controller in found else [controller]
+    return found or [dossier["controller"]]
 
 
-def _reports(dossier: Json) -> dict[str, list[str]]:
+def _reports(dossier: Json) -> dict[str, list[Json]]:
     """What the provider said of each message, by the message's id."""
-    reports: dict[str, list[str]] = {}
+    reports: dict[str, list[Json]] = {}
     for report in dossier["delivery_reports"]:
-        reports.setdefault(report["provider_message_id"], []).append(report["status"])
+        reports.setdefault(report["provider_message_id"], []).append(report)
     return reports
+
+
+def _held(dossier: Json, language: str) -> list[tuple[str, str, str]]:
+    """Why, what, how long: in the words of the notice."""
+    words, lengths = notice.words_of(language), dossier["access"]["periods"]
+    brand = dossier["controller"]["name"]
+    return [
+        (
+            words["aims"][each["aim"]].format(brand=brand).rstrip(":"),
+            words["data"][each["aim"]][each["period"]],
+            words["periods"][each["period"]].format(**lengths),
+        )
+        for each in sorted(dossier["access"]["held"], key=lambda each: each["aim"])
+    ]
 
 
 def _telling_seals(dossier: Json) -> list[Json]:

@@ -17,6 +17,7 @@ from app.web import (
     health,
     logs,
     simulator,
+    strangers,
     twilio_api,
     webhooks,
 )
@@ -54,6 +55,7 @@ def create_app(
     logs.attach(app)
     headers.attach(app)
     errors.attach(app)
+    strangers.attach(app, settings.public_url)
     assets.attach(app)
     app.register_blueprint(health.blueprint(services))
     app.register_blueprint(twilio_api.blueprint(services, settings))

@@ -26,6 +26,7 @@ from prometheus_client import multiprocess  # noqa: E402 - see above
 
 from app.config import Settings, SettingsError  # noqa: E402 - see above
 from app.web import logs  # noqa: E402 - see above
+from app.web.chores_process import ChoresProcess  # noqa: E402 - see above
 
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000  # a request makes some thousands, nearly none in circles
 
@@ -82,21 +83,16 @@ _PATIENCE_WITH_CLIENTS = 10
 # Seconds between two rounds of what has to be done again and again; nobody needs a cron for it.
 _CHORES_EVERY = 60
 
-_chores: list[subprocess.Popen[bytes]] = []
 
-
-def _start_chores() -> None:
+def _start_chores() -> "subprocess.Popen[bytes]":
     """In a process of its own: a fork of this one, or a thread, would share what must not be."""
     command = [sys.executable, "-m", "app.cli", "chores", f"--every={_CHORES_EVERY}"]
     command.append(f"--parent={os.getpid()}")
     environment = {name: each for name, each in os.environ.items() if "PROMETHEUS" not in name}
-    _chores.append(subprocess.Popen(command, env=environment))  # noqa: S603
+    return subprocess.Popen(command, env=environment)  # noqa: S603
 
 
-def _end_chores() -> None:
-    for process in _chores:
-        process.terminate()
-        process.wait()
+_chores = ChoresProcess(_start_chores)
 
 
 def on_starting(server: Any) -> None:
@@ -107,7 +103,7 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    _start_chores()
+    _chores.keep()
     give_up_on_silent_clients([listener.sock for listener in server.LISTENERS])
     if _simulated:
         print(f"\nThe simulated phone: http://127.0.0.1:{_settings.port}/simulator\n", flush=True)  # noqa: T201
@@ -126,7 +122,7 @@ def child_exit(_: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Leave nothing behind, unless a newer gunicorn has taken over and counts there."""
-    _end_chores()
+    _chores.end()
     if not server.reexec_pid:
         _discard_counts()
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
-from app.core.campaigns import Campaigns, NewCampaign
+from app.core.campaigns import Campaigns, NewCampaign, unread
 from app.core.campaigns.page import page
 from app.core.campaigns.plan import Listed, listed_from
 from app.core.campaigns.turns import TAKEN_FOR, Turns
@@ -75,6 +75,11 @@ def work(campaigns):
                 return
 
     return run
+
+
+@pytest.fixture
+def turns(services, clock) -> Turns:
+    return Turns(services.database, services.phones, services.policy, clock)
 
 
 def counts(campaigns: Campaigns, campaign_id: int) -> dict[str, int]:
@@ -184,6 +189,65 @@ def test_a_list_that_breaks_off_leaves_nothing(campaigns, make, database):
         assert connection.execute(sa.select(CampaignRecipient.position)).all() == []
 
 
+def killed_while_reading(campaigns, make) -> int:
+    """A campaign as `kill -9` leaves it half-way through its list."""
+
+    def endless():
+        yield from (Listed(line, to) for line, to in enumerate(numbers(700), 1))
+        raise Killed
+
+    class Killed(BaseException):
+        """Nothing is tidied up after it."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unread, "discard", lambda *_: None)
+        with pytest.raises(Killed):
+            make(endless())
+    return campaigns.all()[0].id
+
+
+def test_a_list_whose_reader_was_killed_can_be_read_again(
+    services, campaigns, provider, make, work
+):
+    """The half list is never sent, says what to do, and is in nobody's way."""
+    half = killed_while_reading(campaigns, make)
+    assert status(campaigns, half) == "planning"
+    with pytest.raises(NotNowError, match="create the campaign again"):
+        campaigns.start(half)
+    campaign_id = make(700)
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 700}
+    assert reached(provider) == numbers(700)
+
+
+def test_what_was_left_of_a_list_removes_itself(campaigns, make, database, clock):
+    """After an hour in which nobody read on; campaigns that are planned stay."""
+    planned, half = make(2, start=False), killed_while_reading(campaigns, make)
+    clock.advance(minutes=59)
+    assert campaigns.discard_abandoned() == 0
+    clock.advance(minutes=1)
+    assert campaigns.discard_abandoned() == 1
+    assert [each.id for each in campaigns.all()] == [planned]
+    with database.read() as connection:
+        left = connection.execute(sa.select(CampaignRecipient.campaign_id).distinct())
+        assert left.scalars().all() == [planned]
+    assert half != planned
+
+
+def test_a_list_that_comes_too_slowly_is_given_up_as_a_whole(campaigns, make, clock):
+    """Its reader lives, but was taken for dead: it is told so, and no part of a list stays."""
+
+    def slow():
+        yield from (Listed(line, to) for line, to in enumerate(numbers(600), 1))
+        clock.advance(hours=2)
+        assert campaigns.discard_abandoned() == 1
+        yield Listed(601, "+393339999999")
+
+    with pytest.raises(NotNowError, match="create it anew"):
+        make(slow())
+    assert campaigns.all() == []
+
+
 # Sending
 
 
@@ -227,11 +291,11 @@ def test_two_that_run_at_once_share_the_list(campaigns, provider, make, work):
 
 
 def test_what_a_dead_process_had_taken_comes_up_again(
-    services, campaigns, provider, make, work, clock
+    campaigns, provider, make, work, clock, turns
 ):
     """Killed with recipients in its hands: they wait for nobody to clean up."""
     campaign_id = make(3)
-    assert len(Turns(services.database, clock).take(campaign_id).recipients) == 3
+    assert len(turns.take(campaign_id).recipients) == 3
     work(campaign_id, 3)
     assert provider.sent == []
     clock.advance(seconds=TAKEN_FOR.total_seconds())
@@ -420,10 +484,12 @@ def test_quiet_hours_make_a_campaign_wait_and_say_until_when(
     assert counts(campaigns, campaign_id) == {"sent": 2}
 
 
-def test_what_was_taken_long_ago_is_not_tried_again(services, campaigns, provider, make, clock):
+def test_what_was_taken_long_ago_is_not_tried_again(
+    services, campaigns, provider, make, clock, turns
+):
     """Retention may have taken the message's key: whoever it was for is unknown, not sent twice."""
     campaign_id = make(2)
-    Turns(services.database, clock).take(campaign_id)
+    turns.take(campaign_id)
     clock.advance(days=100)
     services.retention.prune()
     campaigns.start(campaign_id)
@@ -445,10 +511,9 @@ def test_a_campaigns_list_goes_when_its_time_is_over(services, campaigns, make, 
 # The rate
 
 
-def test_a_sender_is_paced_across_all_processes(services, campaigns, provider, make, clock, sleep):
+def test_a_sender_is_paced_across_all_processes(make, clock, turns):
     """Two campaigns of one sender at 10 a second, and its time is given away once."""
     first, second = make(30, rate=10), make(30, rate=10)
-    turns = Turns(services.database, clock)
     one, two = turns.take(first), turns.take(second)
     assert (one.starts_at, one.spacing) == (clock.now, timedelta(seconds=0.1))
     assert (len(one.recipients), two.starts_at) == (10, clock.now + timedelta(seconds=1))
@@ -468,6 +533,32 @@ def test_messages_go_out_evenly(campaigns, make, work, clock, provider):
     work(campaign_id, 5)
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert gaps == [timedelta(seconds=0.1)] * 4
+
+
+def test_who_is_refused_uses_up_none_of_the_senders_time(
+    services, campaigns, provider, make, work, clock
+):
+    """Of thirty at ten a second twenty have opted out: the ten others are reached in a second."""
+    for place, number in enumerate(numbers(20)):
+        services.inbox.receive(text("STOP", number, f"SM{place}"))
+    clock.advance(minutes=1)
+    campaigns._sender._sleep = lambda seconds: clock.advance(seconds=seconds)
+    campaign_id, began = make(30, rate=10), clock.now
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 10, "refused": 20}
+    assert reached(provider) == numbers(30)[20:]
+    assert clock.now - began <= timedelta(seconds=1)
+
+
+def test_who_opts_out_after_the_moments_were_given_out_is_refused(
+    services, campaigns, provider, make, work
+):
+    """Moments are given out by a forecast; what counts is the gate when the message would go."""
+    campaign_id = make(3, rate=10)
+    campaigns._sender._sleep = lambda _: services.inbox.receive(text("STOP", numbers(3)[2]))
+    work(campaign_id)
+    assert counts(campaigns, campaign_id) == {"sent": 2, "refused": 1}
+    assert reached(provider) == numbers(2)
 
 
 # Stopping and going on

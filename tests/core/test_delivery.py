@@ -20,7 +20,7 @@ from app.core.models import (
 from app.core.models import (
     DeliveryReport as ReportRow,
 )
-from app.core.provider import DeliveryReport
+from app.core.provider import Acceptance, DeliveryReport
 from app.core.services import Services
 from tests.making import PERSON, draft, text
 from tests.threads import together
@@ -115,6 +115,19 @@ def test_a_repeated_report_does_not_undo_a_start(services, sent):
 def test_a_report_without_number_on_an_unknown_message_is_harmless(services):
     """There is nobody to suppress, and nothing crashes."""
     services.deliveries.record(opted_out("SM-not-ours", to=None))
+    assert reason(services) is None
+
+
+def test_an_opt_out_reported_before_its_message_is_known_counts_then(services, provider, status):
+    """The report is faster than the answer to our request and names no number: it waits for it."""
+    early = opted_out("SM-early", to=None)
+    provider.will_accept_then(lambda: services.deliveries.record(early))
+    provider.accept = lambda: Acceptance("SM-early", DeliveryStatus.QUEUED, {})
+    services.outbox.send(draft())
+    assert status() == DeliveryStatus.FAILED
+    assert reason(services) is Reason.SUPPRESSED
+    services.inbox.receive(text("START"))
+    services.deliveries.record(early)
     assert reason(services) is None
 
 

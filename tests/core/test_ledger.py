@@ -99,6 +99,19 @@ def test_a_removed_entry_is_found(database, ledger, tamper):
     assert ledger.verify().faults == [f"entry {start + 2} was removed"]
 
 
+def test_an_entry_slipped_in_before_the_first_is_found(database, ledger, tamper):
+    """An id below the first, even a negative one, is no hiding place."""
+    start = fill(database, 2)
+    ledger.seal()
+
+    columns = [column for column in LedgerEntry.__table__.columns if column.name != "id"]
+    for place in (0, -7):
+        copy = sa.select(sa.literal(place), *columns).where(LedgerEntry.id == start + 1)
+        tamper(sa.insert(LedgerEntry).from_select(["id", *(c.name for c in columns)], copy))
+
+    assert ledger.verify().faults == ["entry -7 was slipped in", "entry 0 was slipped in"]
+
+
 def test_an_entry_slipped_in_is_found(database, ledger, tamper):
     """A row between the sealed ones is found, with its place."""
     start = fill(database, 5)

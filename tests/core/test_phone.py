@@ -196,6 +196,9 @@ def test_a_phone_never_shows_itself():
         ("error 21610 after 12345 ms", "error 21610 after 12345 ms"),
         ("SM01234567890123456789012345678901", "SM01234567890123456789012345678901"),
         ("0f" * 16, "0f" * 16),
+        ("at: http://127.0.0.1:8000 (123456)", "at: http://127.0.0.1:8000 (123456)"),
+        ("at: http://[::1]:8000 (123456)", "at: http://[::1]:8000 (123456)"),
+        ("39.055.123.45.67", "39.••••••••••.67"),
     ],
 )
 def test_numbers_in_texts_are_masked_and_ids_are_not(text, masked):

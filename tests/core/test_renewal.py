@@ -11,7 +11,8 @@ from app.core.errors import InvalidInputError, NotSentError, ProviderError
 from app.core.models import Channel, Consent, LedgerEntry, OptInRequest, Purpose
 from app.core.optin import Join
 from app.core.services import Services
-from tests.making import PERSON, draft, text
+from tests.fakes import START
+from tests.making import PERSON, draft, held, text
 
 END = timedelta(days=730)
 
@@ -71,8 +72,12 @@ def test_it_is_asked_once_in_a_period(services, provider, clock):
         renewal(services)
 
     services.inbox.receive(text(code_in(asked), message_id="SMyes"))
+    assert list(services.renewals.ending("default")) == []  # it is far from its end again
     near_the_end(clock)
     assert services.renewals.ask_all("default").sent == 1
+    assert services.renewals.ask_all("default").sent == 0
+    services.inbox.receive(text(code_in(provider.sent[-1].body), message_id="SMyes2"))
+    assert services.outbox.send(draft()).to == PERSON
 
 
 def opted_out(services, provider, clock):
@@ -117,6 +122,24 @@ def erased(services, provider, clock):
     services.privacy.erase(PERSON, "the person", "web")
 
 
+def under_review(services, provider, clock):
+    join(services, provider)
+    near_the_end(clock)
+    held(services, services.phones.parse(PERSON), clock.now - START + timedelta(hours=72))
+
+
+def nothing_at_all(services, provider, clock):
+    join(services, provider, Channel.NONE)
+    near_the_end(clock)
+
+
+def other_program_only(services, provider, clock):
+    services.programs.add("other", {})
+    services.opt_ins.request(Join(PERSON, "other", "web", "form"))
+    services.inbox.receive(text(code_in(provider.sent[-1].body), message_id="SMjoin"))
+    near_the_end(clock)
+
+
 def came_back_without_consent(services, provider, clock):
     opted_out(services, provider, clock)
     clock.advance(days=20)  # the consent ended meanwhile
@@ -125,7 +148,7 @@ def came_back_without_consent(services, provider, clock):
 
 NEVER = [
     *(opted_out, unknown, never_confirmed, refused_the_code, expired, by_mail, suppressed),
-    *(erased, came_back_without_consent),
+    *(erased, under_review, nothing_at_all, other_program_only, came_back_without_consent),
 ]
 
 

@@ -5,14 +5,19 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from app.core.errors import ProviderError, ProviderOutcomeUnknownError
-from app.core.models import DeliveryStatus, OutboundMessage
-from app.core.provider import LoggedMessage
+from app.core.errors import ProviderError, ProviderOutcomeUnknownError, Reason
+from app.core.gate import Scope
+from app.core.models import DeliveryStatus, OutboundMessage, Purpose
+from app.core.provider import DeliveryReport, LoggedMessage
 from app.core.unknown import NEVER_ARRIVED_AFTER
 from tests.fakes import START
-from tests.making import PERSON, SENDER, draft
+from tests.making import PERSON, SENDER, draft, text
 
 BODY = "Ciao\nRispondi STOP"
+MARKETING = Scope("default", Purpose.MARKETING)
+_EARLY_OPT_OUT = DeliveryReport(
+    "twilio", "SM7", DeliveryStatus.FAILED, error_code=21610, opted_out=True
+)
 
 
 @pytest.fixture
@@ -42,6 +47,30 @@ def logged(message_id: str = "SM7", **changes) -> LoggedMessage:
         "at": START,
     }
     return LoggedMessage(**(values | changes))
+
+
+def test_an_opt_out_that_was_reported_early_counts_once_the_message_is_found(
+    services, provider, clock
+):
+    """The report came before we knew the id, and without a number: it waits for the message."""
+    send_and_hear_nothing(services, provider)
+    services.deliveries.record(_EARLY_OPT_OUT)
+    provider.logged = [logged()]
+    clock.advance(minutes=5)
+    assert services.unknowns.settle().found == 1
+    assert next(services.gate.check([PERSON], MARKETING)).reason is Reason.SUPPRESSED
+
+
+def test_a_start_after_an_early_report_stands(services, provider, clock):
+    """When it is known whose opt-out was named, the person has come back already."""
+    send_and_hear_nothing(services, provider)
+    services.deliveries.record(_EARLY_OPT_OUT)
+    clock.advance(minutes=1)
+    services.inbox.receive(text("START"))
+    provider.logged = [logged()]
+    clock.advance(minutes=5)
+    assert services.unknowns.settle().found == 1
+    assert next(services.gate.check([PERSON], MARKETING)).allowed
 
 
 def test_what_the_provider_has_is_found(services, provider, rows):

@@ -132,15 +132,34 @@ def test_nothing_is_left_behind(tmp_path):
     assert not list(tmp_path.glob("optout-metrics-*"))
 
 
+def chores_of(server: subprocess.Popen) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children()
+    return [child for child in children if "chores" in child.cmdline()]
+
+
+def test_chores_that_were_killed_are_started_again(tmp_path):
+    """By the server, without anybody's help, and its log says so."""
+    with gunicorn(tmp_path) as (_, process):
+        [chores] = chores_of(process)
+        chores.kill()
+        assert any("chores process has ended" in line for line in process.stderr)
+        assert any("chores process is started" in line for line in process.stderr)
+        [again] = chores_of(process)
+        assert again.pid != chores.pid
+
+
+def test_the_log_tells_where_the_server_listens(tmp_path):
+    """The address and the process id are no telephone number, and are not masked as one."""
+    with gunicorn(tmp_path) as (port, process):
+        line = next(line for line in process.stderr if "Listening at" in line)
+        assert f"http://127.0.0.1:{port} ({process.pid})" in line
+
+
 def test_the_chores_run_beside_the_workers_and_end_with_them(tmp_path):
     """One process does them, without a cron; it ends with the server, also with a killed one."""
     for kill in (False, True):
         with gunicorn(tmp_path) as (_, process):
-            [chores] = [
-                child
-                for child in psutil.Process(process.pid).children()
-                if "chores" in child.cmdline()
-            ]
+            [chores] = chores_of(process)
             if kill:
                 process.kill()
                 assert psutil.wait_procs([chores], timeout=20)[1] == []

@@ -1,11 +1,15 @@
 """Every address has its guard: a new one must be entered here before it can be served."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from app import create_app
+from app.core.gate import Scope
+from app.core.models import Purpose
+from app.web import strangers
 from tests.making import made_settings
 from tests.web.api.conftest import FakeProvider
 
@@ -82,15 +86,29 @@ def with_guard(*guards: str) -> list[str]:
     return [route for route, guard in ROUTES.items() if guard in guards]
 
 
-@pytest.fixture
-def app(database_url: str) -> Flask:
-    return create_app(made_settings(database_url=database_url))
+FEW = 3
 
 
 @pytest.fixture
-def twilio_app(database_url: str) -> Flask:
+def few_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is set low and the minute stands still, so that it is met at once."""
+    monkeypatch.setattr(strangers, "MOST", FEW)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    app = create_app(made_settings(database_url=database_url))
+    yield app
+    app.extensions["gateway"].close()
+
+
+@pytest.fixture
+def twilio_app(database_url: str) -> Iterator[Flask]:
     settings = made_settings(database_url=database_url, sms_provider="twilio")
-    return create_app(settings, FakeProvider())
+    app = create_app(settings, FakeProvider())
+    yield app
+    app.extensions["gateway"].close()
 
 
 def test_every_route_is_in_the_table(app: Flask):
@@ -129,6 +147,55 @@ def test_every_blueprint_guards_the_whole_of_itself(app: Flask):
         assert len(guards) == 1, blueprint
         if guards & set(REFUSALS):
             assert app.before_request_funcs.get(blueprint), blueprint
+
+
+@pytest.mark.usefixtures("few_a_minute")
+def test_no_public_door_is_open_without_end(twilio_app: Flask):
+    """Whoever proves nothing is told to come later, at every door, also at one that is not there.
+
+    Webhooks are not counted: their signature is looked at before anything else is.
+    """
+    for number, route in enumerate(["GET /nothing", *with_guard(PUBLIC, BEARER, BASIC)]):
+        method, rule = route.split()
+        client = twilio_app.test_client()
+        client.environ_base["REMOTE_ADDR"] = f"198.51.100.{number}"
+        path = re.sub("<[^>]+>", "0" * 32, rule)
+        answers = [client.open(path, method=method) for _ in range(FEW + 2)]
+        assert answers[-1].status_code == 429, route
+        assert int(answers[-1].headers["Retry-After"]) <= 60
+        assert 429 not in {answer.status_code for answer in answers[: FEW - 1]}, route
+
+
+@pytest.mark.usefixtures("few_a_minute")
+def test_a_valid_key_is_not_counted(twilio_app: Flask):
+    """A script may send as fast as it can: only what proves nothing has a limit."""
+    client = twilio_app.test_client()
+    services = twilio_app.extensions["gateway"].services
+    key = services.api_keys.create("a script", Scope("default", Purpose.MARKETING))
+    headers = {"Authorization": f"Bearer {key.secret}"}
+
+    for _ in range(FEW + 3):
+        assert client.get("/api/v1/suppressions", headers=headers).status_code == 200
+        assert client.post("/webhooks/twilio/inbound").status_code == 403
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if not r.startswith("GET")])
+def test_no_door_takes_a_body_without_end(app: Flask, route: str):
+    """What is larger than a megabyte is refused before it is read, at every door."""
+    method, rule = route.split()
+    path = re.sub("<[^>]+>", "0" * 32, rule.replace("<slug>", "default"))
+    body = b"x" * (1024 * 1024 + 1)
+    kind = "application/json" if "simulator" in rule else "application/x-www-form-urlencoded"
+    answer = app.test_client().open(path, method=method, data=body, content_type=kind)
+
+    assert answer.status_code == (401 if ROUTES[route] in {BEARER, BASIC} else 413)
+    assert app.config["MAX_CONTENT_LENGTH"] == 1024 * 1024
+
+
+def test_there_are_no_sessions(app: Flask):
+    """Nothing to steal or fix: no door keeps a visitor's state behind a cookie of Flask's."""
+    with app.test_request_context():
+        assert app.session_interface.open_session(app, request) is None
 
 
 def test_no_address_has_a_place_for_a_number(app: Flask):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core.barrier import Sleep
-from app.core.campaigns import plan, report, settling
+from app.core.campaigns import plan, report, settling, unread
 from app.core.campaigns.plan import Listed, Message, Planner
 from app.core.campaigns.report import Outcome, Report, Standing, standing
 from app.core.campaigns.sending import CampaignSender, Stopped
@@ -30,6 +30,7 @@ from app.core.policy import Clock, Policy
 from app.core.programs import terms_of
 
 _LONGEST_NAME = 100
+_MOST_A_SEGMENT = 1_000_000  # in whatever currency
 THREADS = 16  # each waits for the provider most of the time
 
 
@@ -59,6 +60,8 @@ class NewCampaign:
         for share in (self.max_opt_out_share, self.max_failure_share):
             if not 0 < share <= 1:
                 raise InvalidInputError("a share must be above 0 and at most 1 (5 % is 0.05)")
+        if self.cost_per_segment is not None and not 0 <= self.cost_per_segment < _MOST_A_SEGMENT:
+            raise InvalidInputError(f"a segment costs from 0 to less than {_MOST_A_SEGMENT}")
 
 
 class Campaigns:
@@ -77,7 +80,7 @@ class Campaigns:
         self._phones = phones
         self._policy = policy
         self._clock = clock
-        self._sender = CampaignSender(database, phones, outbox, clock, sleep)
+        self._sender = CampaignSender(database, phones, policy, outbox, clock, sleep)
 
     def create(
         self,
@@ -90,7 +93,8 @@ class Campaigns:
 
         `columns` are the names that places in the text may have. Raises InvalidInputError (a place
         without column: before anything is kept), UnknownProgramError, StorageUnavailableError.
-        Where reading ends early nothing is left behind.
+        Where reading ends early nothing is left behind; what a process that was killed left is
+        found by `discard_abandoned`.
         """
         template = Template(new.body)
         template.require(columns)
@@ -99,15 +103,17 @@ class Campaigns:
         try:
             for batch in plan.batches(listed):
                 with self._database.write() as connection:
+                    unread.still_reading(connection, campaign_id, self._clock())
                     faults = planner.add(connection, batch, self._clock())
                 for fault in faults:
                     report_fault(fault)
         except BaseException:
-            self._discard(campaign_id)
+            unread.discard(self._database, campaign_id)
             raise
         values = {"plan": planner.plan.as_dict(), "status": CampaignStatus.PLANNED}
         with self._database.write() as connection:
-            _change(connection, campaign_id, values)
+            unread.still_reading(connection, campaign_id, self._clock())
+            _change(connection, campaign_id, values | {"looked_at": None})
         return campaign_id
 
     def start(self, campaign_id: int) -> None:
@@ -194,6 +200,10 @@ class Campaigns:
             connection.execute(sa.update(Campaign).where(is_over).values(values))
             return list(connection.execute(running.order_by(Campaign.id)).scalars())
 
+    def discard_abandoned(self) -> int:
+        """Remove those whose list was not read to the end; how many. A periodic chore."""
+        return unread.discard_abandoned(self._database, self._clock())
+
     def settle_all(self) -> int:
         """As `settle`, for all campaigns. A periodic chore."""
         return sum(map(self.settle, settling.unsettled(self._database)))
@@ -242,12 +252,6 @@ class Campaigns:
             campaign_id = connection.execute(query).scalar_one()
         return campaign_id, Message(template, new.scope, sender, terms.language)
 
-    def _discard(self, campaign_id: int) -> None:
-        recipients = sa.delete(CampaignRecipient)
-        with self._database.write() as connection:
-            connection.execute(recipients.where(CampaignRecipient.campaign_id == campaign_id))
-            connection.execute(sa.delete(Campaign).where(Campaign.id == campaign_id))
-
     def _run(self, connection: Connection, campaign_id: int, values: dict[str, Any]) -> None:
         now = self._clock()
         _give_up_lost(connection, campaign_id, now)
@@ -264,7 +268,10 @@ _TRACEABLE = timedelta(days=30)
 _RUNNING = {"status": CampaignStatus.RUNNING, "pause_reason": None, "resumes_at": None}
 
 _CANNOT_RUN = {
-    CampaignStatus.PLANNING: "its list was not read to the end: make the campaign again",
+    CampaignStatus.PLANNING: (
+        "its list is still being read; if the process that read it was killed, create the campaign "
+        "again (what is left of this one removes itself after an hour)"
+    ),
     CampaignStatus.FINISHED: "the campaign is finished: everybody on its list had their turn",
 }
 

@@ -22,6 +22,7 @@ from app.core.models import (
     OutboundMessage,
 )
 from app.core.policy import Clock
+from app.core.rekeying import person_of_entry
 
 AT_LEAST = 50  # recipients before a share says anything
 _RECENT = 500  # of the last so many, the share of failures counts
@@ -65,7 +66,7 @@ def opt_outs(campaign: Any) -> sa.Select[int, datetime]:
     return (
         sa.select(_R.position, sa.func.min(LedgerEntry.at).label("at"))
         .select_from(LedgerEntry)
-        .join(_R, _R.fingerprint == LedgerEntry.fingerprint)
+        .join(_R, _R.fingerprint == person_of_entry())
         .outerjoin(OutboundMessage, OutboundMessage.id == _R.message_id)
         .where(
             _R.campaign_id == campaign.id,

@@ -28,7 +28,7 @@ from app.core.errors import (
 from app.core.models import Purpose
 from app.core.outbound import Draft, Outbox
 from app.core.phone import PhoneReader
-from app.core.policy import Clock
+from app.core.policy import Clock, Policy
 
 MOST_ATTEMPTS = 12  # at a message that the provider never took; quiet hours don't count
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -47,6 +47,7 @@ class CampaignSender:
         self,
         database: Database,
         phones: PhoneReader,
+        policy: Policy,
         outbox: Outbox,
         clock: Clock,
         sleep: Sleep = time.sleep,
@@ -56,7 +57,7 @@ class CampaignSender:
         self._outbox = outbox
         self._clock = clock
         self._sleep = sleep
-        self._turns = Turns(database, clock)
+        self._turns = Turns(database, phones, policy, clock)
         self._brake = Brake(database, clock)
 
     def work(self, campaign_id: int, stopped: Stopped) -> bool:
@@ -99,7 +100,7 @@ class CampaignSender:
         settled: list[Settled] = []
         give_up_at = self._clock() + HELD_FOR
         for place, recipient in enumerate(turn.recipients):
-            in_time = self._wait_for(turn, place) and self._clock() < give_up_at
+            in_time = self._wait_for(turn, recipient.place) and self._clock() < give_up_at
             if place and (stopped() or not in_time):
                 break
             settled.append(self._send(turn.campaign, template, recipient))
@@ -108,9 +109,9 @@ class CampaignSender:
         self._turns.record(turn.campaign.id, settled)
         self._turns.give_back(turn.campaign.id, turn.recipients[len(settled) :])
 
-    def _wait_for(self, turn: Turn, place: int) -> bool:
+    def _wait_for(self, turn: Turn, place: int | None) -> bool:
         """Wait for the moment that is this recipient's; False where it has passed by."""
-        if turn.starts_at is None:
+        if turn.starts_at is None or place is None:
             return True
         ahead = turn.starts_at + place * turn.spacing - self._clock()
         if ahead > timedelta():

@@ -6,7 +6,7 @@ key, and is told what became of the first attempt instead of sending a second ti
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,8 +16,10 @@ from sqlalchemy.engine import Connection
 from app.core.campaigns.words import OPEN, CampaignStatus, RecipientStatus
 from app.core.database import Database, insert
 from app.core.errors import NotFoundError
-from app.core.models import Campaign, CampaignRecipient, SenderPace, Subscriber
-from app.core.policy import Clock
+from app.core.gate import Scope, refusals
+from app.core.models import Campaign, CampaignRecipient, Purpose, SenderPace, Subscriber
+from app.core.phone import PhoneReader
+from app.core.policy import Clock, Policy
 
 TAKEN_FOR = timedelta(seconds=60)
 # Whoever has held recipients this long gives the rest back, well before others may take them.
@@ -34,6 +36,7 @@ class Taken:
     """A recipient and the number, which is None once the person was erased.
 
     `held_until` tells this turn from a later one, of whoever took the recipient up after it.
+    `place` among the turn's moments to send; None for who needs none, as the gate will refuse.
     """
 
     position: int
@@ -41,6 +44,7 @@ class Taken:
     held_until: datetime
     number: str | None
     fields: Mapping[str, str]
+    place: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,12 @@ class Settled:
 class Turns:
     """Takes recipients, and writes down what became of them."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, phones: PhoneReader, policy: Policy, clock: Clock
+    ) -> None:
         self._database = database
+        self._phones = phones
+        self._policy = policy
         self._clock = clock
 
     def take(self, campaign_id: int) -> Turn:
@@ -90,10 +98,30 @@ class Turns:
             recipients = _take_due(connection, campaign, now)
             if not recipients:
                 return _nobody_due(connection, campaign, now)
-            spacing = timedelta(seconds=1 / campaign.rate) if campaign.rate else timedelta()
-            if campaign.rate:
-                _pace(connection, campaign, starts_at + len(recipients) * spacing)
+            if not campaign.rate:
+                return Turn(campaign, recipients, starts_at)
+            spacing = timedelta(seconds=1 / campaign.rate)
+            recipients, moments = self._placed(connection, campaign, recipients, now)
+            _pace(connection, campaign, starts_at + moments * spacing)
             return Turn(campaign, recipients, starts_at, spacing)
+
+    def _placed(
+        self, connection: Connection, campaign: Any, recipients: Sequence[Taken], now: datetime
+    ) -> tuple[list[Taken], int]:
+        """Give out moments to send, and say how many: who is refused must not use up any.
+
+        This only foretells the gate's decision, which is made when the message is handed over.
+        """
+        phones = [self._phones.read_sender(each.number) for each in recipients if each.number]
+        scope = Scope(campaign.program, Purpose(campaign.purpose))
+        refused = refusals(connection, phones, scope, self._policy, now)
+        free = {phone.e164 for phone in phones if phone.fingerprint not in refused}
+        places = iter(range(len(recipients)))
+        placed = [
+            replace(each, place=next(places) if each.number in free else None)
+            for each in recipients
+        ]
+        return placed, sum(each.place is not None for each in placed)
 
     def record(self, campaign_id: int, settled: Sequence[Settled]) -> None:
         """Write down what became of recipients, each only if this attempt is still the last."""

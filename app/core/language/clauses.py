@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 
-from app.core.language.keywords import Cover, Role, cover
+from app.core.language.keywords import LEXICON, Cover, Role, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import KEYWORDS, PRINTED, TABLES_VERSION, Phrase
+from app.core.language.tables import KEYWORDS, TABLES, TABLES_VERSION, Keyword, Phrase
 
 _LONGEST_SIGNATURE = 4
 _LONGEST_BRAND = 3
 _STOP = "stop"
-# The first words of opt-out keywords. A text with none of them has no such clause.
+# STOP behind one of these is the word, not the request: text STOP, envía STOP.
+_BEFORE_A_WORD = frozenset(
+    word for table in TABLES for word in table.words("courtesy", "before_a_word")
+)
+# The longest words of opt-out keywords. A text with none of them has no such clause.
 _ASKING = frozenset(
-    phrase[0] for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
+    max(phrase, key=len) for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
 )
 
 
@@ -46,35 +50,44 @@ class Clauses:
         """
         if _ASKING.isdisjoint(words.tokens):
             return None
+        if not explained and _shouted_at_the_end(words):
+            return Meaning(Intent.OPT_OUT, "keyword_shouted", TABLES_VERSION)
         clauses = parted(words.tokens)
         if len(clauses) == 1:
-            return None if explained else self._beside_a_name(words, clauses[0].words)
+            only = clauses[0].words
+            # SAIR Farmácia Luz: a keyword as it is printed, before a name made of everyday words.
+            printed = only[0] in words.shouted and words.named.issuperset(only)
+            return self._beside_a_name(words, only) if printed or not explained else None
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             others = clauses[:place] + clauses[place + 1 :]
-            if found.unknown or found.negated or not self._is_request(found, clause, others):
+            last = place == len(clauses) - 1
+            if found.unknown or found.negated or not _asks(found, clause):
                 continue
-            closes = place == len(clauses) - 1 and _closes(found)
-            if closes or (not explained and self._asks_beside(found, others, words)):
+            if (last and self._closes(found, others, words)) or (
+                not explained and self._asks_beside(found, others, words)
+            ):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
 
-    def _is_request(self, found: Cover, clause: Clause, others: list[Clause]) -> bool:
-        """Whether the clause asks; one with an everyday word does where messages are the talk."""
-        if _asks(found, clause):
-            return True
-        everyday = any(keyword.intent is Intent.OPT_OUT for keyword in found.keywords)
-        alone = not found.roles - {Role.COURTESY, Role.EVERYTHING}
-        return (
-            everyday
-            and alone
-            and clause.closed_by != "?"
-            and len(others) == 1
-            and self._is_about_messages(others[0].words)
-        )
+    def _closes(self, found: Cover, others: list[Clause], words: Words) -> bool:
+        """Whether this is a request at the end of a message, nothing but courtesy with it."""
+        if not _closing(found) or found.roles - {Role.COURTESY}:
+            return False
+        stop = any(keyword.closing and keyword.language is None for keyword in found.keywords)
+        return stop or self._things.isdisjoint(words.tokens) or self._explain(others)
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
-        return _unmistakable(found) or self._support(others, words)
+        if _unmistakable(found):
+            return True
+        if self._things.isdisjoint(words.tokens) and self._explain(others):
+            return not found.roles - {Role.COURTESY, Role.EVERYTHING}
+        everyday = all(k.everyday and not k.closing for k in found.keywords)
+        return not everyday and self._support(others, words)
+
+    def _explain(self, others: list[Clause]) -> bool:
+        """Whether the other clauses talk of messages, of numbers, or of why one wants no more."""
+        return any(self._is_about_messages(clause.words) for clause in others)
 
     def _support(self, others: list[Clause], words: Words) -> bool:
         """Whether the other clauses are about messages, courtesies, or together a signature."""
@@ -99,7 +112,8 @@ class Clauses:
         """Read STOP ACME and Acme stop: what is left over is the name of a program or a brand."""
         found = cover(clause)
         if (
-            not _asks(found, Clause(clause))
+            all(k.intent is not Intent.OPT_OUT for k in found.keywords)
+            or all(k.everyday and not k.closing for k in found.keywords)
             or found.negated
             or not 0 < len(found.unknown) <= _LONGEST_BRAND
         ):
@@ -116,22 +130,31 @@ class Clauses:
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
         """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
         left = found.unknown
-        named = all(word in words.named for word in left)
-        # SAIR Farmácia Luz: what instructions print, typed as they print it, and a capitalised name.
-        printed = named and clause[:1] in PRINTED
-        if self._things.issuperset(left):
-            return False
-        if printed and clause[0] in words.shouted:
-            return True
+        named = words.named.issuperset(left)
+        begins = _begins(clause) and (_closing(found) or _unmistakable(found))
+        if self._things.issuperset(left) or (named and begins):
+            return named and begins and not self._things.issuperset(left)
         if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
             return True
         if not self._vocabulary.isdisjoint(left) or any(word.endswith("ing") for word in left):
             return False
-        if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
-            return True
-        return printed or (named and (_unmistakable(found) or len(left) > 1))
+        plain = not found.roles & {Role.AROUND, Role.COURTESY}
+        beside_stop = clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers)
+        return (plain and beside_stop) or (named and (_unmistakable(found) or len(left) > 1))
+
+
+def _shouted_at_the_end(words: Words) -> bool:
+    """Whether STOP in capitals ends a text in small letters, and is not the word one sends."""
+    spoken = [token for token in words.tokens if token not in MARKS]
+    ends = len(spoken) > 1 and spoken[-1] == _STOP and words.tokens[-1] != "?"
+    return (
+        ends
+        and words.shouted <= {_STOP, "i", "a"}
+        and _STOP in words.shouted
+        and spoken[-2] not in _BEFORE_A_WORD
+    )
 
 
 def parted(tokens: Phrase) -> list[Clause]:
@@ -151,10 +174,9 @@ def parted(tokens: Phrase) -> list[Clause]:
 
 def _asks(found: Cover, clause: Clause) -> bool:
     """Whether an opt-out keyword is there that is no question."""
-    return any(
-        keyword.intent is Intent.OPT_OUT and (not keyword.everyday or keyword.closing)
-        for keyword in found.keywords
-    ) and (clause.closed_by != "?" or _unmistakable(found))
+    return any(keyword.intent is Intent.OPT_OUT for keyword in found.keywords) and (
+        clause.closed_by != "?" or _unmistakable(found)
+    )
 
 
 def _unmistakable(found: Cover) -> bool:
@@ -162,6 +184,12 @@ def _unmistakable(found: Cover) -> bool:
     return any(keyword.unmistakable for keyword in found.keywords)
 
 
-def _closes(found: Cover) -> bool:
-    """Whether this keyword is a request at the end of a message, nothing but courtesy with it."""
-    return any(k.closing for k in found.keywords) and not found.roles - {Role.COURTESY}
+def _begins(clause: Phrase) -> bool:
+    """Whether an opt-out keyword stands first."""
+    _, entries = LEXICON.at(clause, 0)
+    return any(isinstance(e, Keyword) and e.intent is Intent.OPT_OUT for e in entries)
+
+
+def _closing(found: Cover) -> bool:
+    """Whether a keyword is there that is a request at the end of a message."""
+    return any(keyword.closing for keyword in found.keywords)

@@ -18,20 +18,24 @@ LANGUAGES = ("it", "en")
 def paragraphs(language: str, policy: Policy) -> str:
     """A paragraph for each purpose: what is held for it, and how long."""
     words = words_of(language)
-    lengths = {
+    written = []
+    for aim in Aim:
+        lines = [words["aims"][aim].format(brand=policy.brand)]
+        for period in sorted({each.period for each in pairs() if each.aim is aim}):
+            ending = words["periods"][period].format(**lengths(policy))
+            lines.append(f"- {words['data'][aim][period]}: {ending}.")
+        written.append("\n".join(lines))
+    return "\n\n".join(written)
+
+
+def lengths(policy: Policy) -> dict[str, int]:
+    """How long the periods are here, by the names that the notice's words have places for."""
+    return {
         "code_days": AFTER_CODE.days,
         "text_days": TEXTS.days,
         "record_days": policy.retention.days,
         "proof_years": PROOF.days // 365,
     }
-    written = []
-    for aim in Aim:
-        lines = [words["aims"][aim].format(brand=policy.brand)]
-        for period in sorted({each.period for each in pairs() if each.aim is aim}):
-            ending = words["periods"][period].format(**lengths)
-            lines.append(f"- {words['data'][aim][period]}: {ending}.")
-        written.append("\n".join(lines))
-    return "\n\n".join(written)
 
 
 def pairs() -> list[Held]:

@@ -32,7 +32,8 @@ class Reply(StrEnum):
     NOT_OPTED_OUT = "not_opted_out"
     HELP = "help"
     JOIN_CODE = "join_code"
-    JOIN_CODE_FOR_FORM = "join_code_for_form"
+    JOIN_CODE_FOR_PAGE = "join_code_for_page"  # to type in, or to answer with
+    JOIN_CODE_FOR_FORM = "join_code_for_form"  # to type in: the sender can't be answered
     JOINED = "joined"
     WRONG_CODE = "wrong_code"
     CODE_OVER = "code_over"

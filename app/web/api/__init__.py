@@ -14,7 +14,7 @@ from app.web.api.messages import Messages
 from app.web.api.programs import ProgramRequests
 from app.web.api.reading import read_body, read_query
 from app.web.api.reviews import ReviewRequests
-from app.web.api.routes import Route
+from app.web.api.routes import Page, Route
 from app.web.api.subscriptions import SubscriptionRequests
 from app.web.api.suppressions import SuppressionRequests
 from app.web.errors import problem, say_when_to_repeat, status_of
@@ -58,7 +58,10 @@ def _view(route: Route) -> Callable[..., Response]:
         given = [*varying.values()]
         brought = [read_body(route.body)] if route.body else []
         brought += [read_query(route.query)] if route.query else []
-        answer, status = route.handle(g.caller, *given, *brought)
+        answered = route.handle(g.caller, *given, *brought)
+        if isinstance(answered, Page):
+            return Response(answered.html, mimetype="text/html")
+        answer, status = answered
         body = answer.model_dump_json()
         return Response(body, status, mimetype="application/json")
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from app.core.language import LANGUAGES
 from app.core.models import Channel, RequestStatus
+from app.core.notices import LONGEST
 from app.web.api.models import Asked, Given, Label, Number, ProgramOrOwn, Words
 
 MAX_TEXT = 2000  # characters of a consent text
@@ -100,11 +101,37 @@ class Dossier(Given):
     format: Annotated[str, Field(examples=["optout-dossier/1"])]
     standard: Annotated[str, Field(examples=["ISO/IEC TS 27560:2023"])]
     generated_at: datetime
+    time_zone: Annotated[
+        str, Field(description="The number's, for who reads it.", examples=["Europe/Rome"])
+    ]
     number: Annotated[str, Field(description="Empty once erased.", examples=["+393331234567"])]
     fingerprint: Annotated[
         str, Field(description="What the number is known by, in hexadecimal.", examples=["9f2c"])
     ]
+    former_fingerprints: Annotated[
+        list[str], Field(description="By which older entries of the ledger know the number.")
+    ]
     known: Annotated[bool, Field(description="False: nothing was ever held.", examples=[True])]
+    controller: Annotated[
+        dict[str, str | None],
+        Field(
+            description="Who answers for the data: `name` (the brand where no `legal_name` was "
+            "set), `address`, `contact`.",
+            examples=[{"name": "Da Gino S.r.l."}],
+        ),
+    ]
+    access: Annotated[
+        dict[str, Any],
+        Field(
+            description="Why and how long each kind of data is held, and who else gets it "
+            "(GDPR art. 15).",
+            examples=[{"recipients": [{"kind": "sms_provider", "name": "twilio"}]}],
+        ),
+    ]
+    programs: Annotated[
+        dict[str, dict[str, str | None]],
+        Field(description="What the programs named here are called.", examples=[{}]),
+    ]
     subscriber: Rows
     consent_records: Annotated[Rows, Field(description="As in ISO/IEC TS 27560:2023.")]
     requests: Annotated[Rows, Field(description="Each asking to join, with the text shown.")]
@@ -116,6 +143,12 @@ class Dossier(Given):
     links: Annotated[Rows, Field(description="Hashes of the links to the person's own page.")]
     campaigns: Annotated[Rows, Field(description="The person's place in each.")]
     accesses: Annotated[Rows, Field(description="When and why somebody looked at the data.")]
+    person_requests: Annotated[
+        Rows, Field(description="When the person asked for their data or to be erased.")
+    ]
+    copy_searches: Annotated[
+        Rows, Field(description="Where the provider's log is searched after an erasure.")
+    ]
     ledger: Annotated[Rows, Field(description="What happened, each with its proof.")]
     seals: Annotated[Rows, Field(description="The ledger's chain, up to its head.")]
 
@@ -141,7 +174,32 @@ class ProgramChoices(Asked):
     ] = None
     notice_url: Annotated[
         Annotated[Label, Field(max_length=500)] | None,
-        Field(description="The privacy notice.", examples=["https://shop.example/privacy"]),
+        Field(
+            description="Where the privacy notice is.", examples=["https://shop.example/privacy"]
+        ),
+    ] = None
+    notice_text: Annotated[
+        Annotated[Words, Field(min_length=1, max_length=LONGEST)] | None,
+        Field(
+            description="The notice's words: kept with a version, shown on the form, and sealed "
+            "with each consent by their SHA-256. New ones follow the old, which are kept."
+        ),
+    ] = None
+    notice_sha256: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None,
+        Field(description="In place of `notice_text`: of the file that you keep yourself."),
+    ] = None
+    controller_name: Annotated[
+        Annotated[Label, Field(max_length=200)] | None,
+        Field(description="Who answers for the data: the legal name.", examples=["Da Gino S.r.l."]),
+    ] = None
+    controller_address: Annotated[
+        Annotated[Label, Field(max_length=300)] | None,
+        Field(description="Its postal address.", examples=["Via Roma 1, 20121 Milano"]),
+    ] = None
+    privacy_contact: Annotated[
+        Annotated[Label, Field(max_length=254)] | None,
+        Field(description="Where to write about privacy.", examples=["privacy@shop.example"]),
     ] = None
     retention_days: Annotated[
         Annotated[int, Field(ge=1, le=3650)] | None,
@@ -192,6 +250,13 @@ class Program(Given):
     language: Language
     sender: str | None
     notice_url: str | None
+    notice_version: Annotated[
+        int | None, Field(description="Of the notice's words; null: they were never recorded.")
+    ]
+    notice_sha256: str | None
+    controller_name: str | None
+    controller_address: str | None
+    privacy_contact: str | None
     retention_days: Annotated[int, Field(examples=[730])]
     renewal_days: Annotated[int, Field(examples=[60])]
     double_opt_in: Annotated[bool, Field(examples=[True])]

@@ -33,6 +33,7 @@ _WITH_BODY = {
     413: "The body is larger than 1 MB.",
     415: "The body is not declared as `application/json`.",
 }
+_PAGE: Json = {"text/html": {"schema": {"type": "string"}}}
 _FAULTY = {422: "A field is missing, unknown or wrong: `errors` names each."}
 
 _ABOUT = """
@@ -123,7 +124,7 @@ def _responses(route: Route, schemas: Mapping[str, Json]) -> dict[str, Json]:
     given = {
         str(status): {
             "description": HTTPStatus(status).phrase,
-            "content": _content(model, schemas),
+            "content": _content(model, schemas) | (_PAGE if route.as_page else {}),
         }
         for status, model in route.gives.items()
     }

@@ -7,12 +7,14 @@ from werkzeug.exceptions import Forbidden
 
 from app.core.api_keys import Caller
 from app.core.errors import NotFoundError
+from app.core.notices import given_notice
 from app.core.programs import Terms
 from app.core.services import Services
 from app.web.api.access import may_use, only_program
 from app.web.api.consent_models import Program, ProgramChoices, ProgramRequest, Programs
 from app.web.api.routes import Answer, Route
 
+_TEXTS = {"text", "notice_text", "notice_sha256"}  # never changed, only followed
 _NOT_THERE = {404: "There is no such program, or it is not the key's."}
 
 
@@ -60,7 +62,8 @@ class ProgramRequests:
         """
         _require_any_program(caller)
         choices = _choices(asked)
-        terms = self._programs.add(choices.pop("slug"), choices, asked.text)
+        notice = given_notice(asked.notice_text, asked.notice_sha256)
+        terms = self._programs.add(choices.pop("slug"), choices, asked.text, notice)
         return _program(terms), 201
 
     def show(self, caller: Caller, slug: str) -> Answer:
@@ -77,7 +80,8 @@ class ProgramRequests:
         program: whoever sends for a program does not decide how its consents are proven.
         """
         _require_any_program(caller)
-        return _program(self._programs.edit(slug, _choices(asked), asked.text)), 200
+        notice = given_notice(asked.notice_text, asked.notice_sha256)
+        return _program(self._programs.edit(slug, _choices(asked), asked.text, notice)), 200
 
 
 def _require_any_program(caller: Caller) -> None:
@@ -87,7 +91,7 @@ def _require_any_program(caller: Caller) -> None:
 
 def _choices(asked: ProgramChoices) -> dict[str, Any]:
     """Only what the request names."""
-    return asked.model_dump(include=asked.model_fields_set, exclude={"text"})
+    return asked.model_dump(include=asked.model_fields_set, exclude=_TEXTS)
 
 
 def _program(terms: Terms) -> Program:
@@ -98,6 +102,11 @@ def _program(terms: Terms) -> Program:
         language=terms.language,
         sender=terms.sender,
         notice_url=terms.notice_url,
+        notice_version=terms.notice_version,
+        notice_sha256=terms.notice_sha256,
+        controller_name=terms.controller.name,
+        controller_address=terms.controller.address,
+        privacy_contact=terms.controller.contact,
         retention_days=terms.retention.days,
         renewal_days=terms.renewal.days,
         double_opt_in=terms.double_opt_in,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from flask import request
 from werkzeug.exceptions import Forbidden
 
 from app.core.api_keys import Caller
@@ -10,6 +11,7 @@ from app.core.errors import InvalidInputError, NotFoundError
 from app.core.models import Channel, RequestStatus
 from app.core.optin import Join
 from app.core.services import Services
+from app.documents import LANGUAGES, render_dossier
 from app.web.api.access import DOOR, key_details, only_program, program_of
 from app.web.api.consent_models import (
     Confirmed,
@@ -19,7 +21,7 @@ from app.web.api.consent_models import (
     Subscription,
     SubscriptionRequest,
 )
-from app.web.api.routes import Answer, Route
+from app.web.api.routes import Answer, Page, Route
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -63,6 +65,7 @@ class SubscriptionRequests:
             self.export,
             {200: Dossier},
             body=ExportRequest,
+            as_page=True,
         )
 
     def request(self, caller: Caller, asked: SubscriptionRequest) -> Answer:
@@ -96,18 +99,29 @@ class SubscriptionRequests:
         )
         return Confirmed(status=RequestStatus.ACTIVE), 200
 
-    def export(self, caller: Caller, asked: ExportRequest) -> Answer:
+    def export(self, caller: Caller, asked: ExportRequest) -> Answer | Page:
         """Get all that is held about a number, with its evidence.
 
-        For the person, or for an authority; docs/dossier.md explains it. It spans all programs, so
+        For the person, or for an authority; docs/dossier.md explains it. With `Accept: text/html`
+        it is the document to read, print and hand over, in the installation's language or the one
+        that `Accept-Language` prefers. It spans all programs, so
         it takes a key of the default program.
         """
         if only_program(caller) is not None:
             raise Forbidden("a dossier spans all programs: it needs a key of the default program")
         dossier = self._services.dossiers.export(asked.to)
         person = self._services.phones.parse(asked.to).fingerprint
-        self._services.accesses.note("api", caller.requester, "dossier", person)
+        self._services.accesses.note_dossier("api", caller.requester, person)
+        if _prefers_page():
+            language = self._services.policy.language
+            preferred = request.accept_languages.best_match(LANGUAGES, language)
+            return Page(render_dossier(dossier, preferred or language))
         return Dossier.model_validate(dossier), 200
+
+
+def _prefers_page() -> bool:
+    known = ("application/json", "text/html")
+    return request.accept_mimetypes.best_match(known, known[0]) == known[1]
 
 
 def _join(caller: Caller, program: str, asked: SubscriptionRequest) -> Join:

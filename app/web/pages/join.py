@@ -19,7 +19,7 @@ from app.core.services import Services
 from app.core.wayout import can_be_answered
 from app.web.guards import own_forms_only
 from app.web.pages.frame import Frame
-from app.web.pages.visitors import address_of, user_agent_of
+from app.web.visitors import address_of, user_agent_of
 
 _COOKIE = "joining"
 _FORM_LIFETIME = timedelta(days=1)
@@ -104,7 +104,7 @@ class _Joining:
         seal = {
             "nonce": secrets.token_hex(16),
             "program": terms.slug,
-            "version": terms.text_version,
+            "shown": _shown_words(terms),
         }
         return self.frame.show(
             "join",
@@ -116,6 +116,7 @@ class _Joining:
             agreed=fault == "number" and "agreed" in request.form,
             fault=fault,
             months=round(terms.retention.days / 30.4),
+            notice_text=self.services.programs.notice_text(terms),
         )
 
     def _code(
@@ -150,8 +151,8 @@ class _Joining:
     def _sealed_form(self, terms: Terms) -> dict[str, Any] | None:
         """What the form showed; None where that is not what the program says now."""
         sealed = _unsealed(self.forms, request.form.get("form", ""), _FORM_LIFETIME)
-        shown = sealed and (sealed["program"], sealed["version"])
-        return sealed if shown == (terms.slug, terms.text_version) else None
+        shown = sealed and (sealed["program"], sealed.get("shown"))
+        return sealed if shown == (terms.slug, _shown_words(terms)) else None
 
     def _asked(self, terms: Terms) -> dict[str, Any] | None:
         """The request that this browser has made, while its code may come back."""
@@ -177,6 +178,11 @@ class _Joining:
             samesite="Lax",
         )
         return response
+
+
+def _shown_words(terms: Terms) -> list[Any]:
+    """What a form showed to agree to: the consent text, and the notice."""
+    return [terms.text_version, terms.notice_version, terms.notice_url]
 
 
 def _shown(terms: Terms) -> dict[str, Any]:

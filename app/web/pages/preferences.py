@@ -16,7 +16,7 @@ from app.core.services import Services
 from app.documents.dossier import render_dossier
 from app.web.guards import own_forms_only
 from app.web.pages.frame import Frame
-from app.web.pages.visitors import address_of, user_agent_of
+from app.web.visitors import address_of, user_agent_of
 
 _FORM_LIFETIME = timedelta(days=1)
 _DONE = frozenset({"stopped", "chosen"})
@@ -98,7 +98,7 @@ class _OwnPage:
     def _dossier(self, token: str) -> dict[str, Any]:
         fingerprint = self.services.preferences.person_behind(token, self._address())
         dossier = self.services.dossiers.export_known(fingerprint)
-        self.services.accesses.note("web", "the person", "dossier", fingerprint)
+        self.services.accesses.note_dossier("web", "the person", fingerprint)
         return dossier
 
     def _stop(self, token: str) -> AnyResponse:

@@ -3,7 +3,7 @@
 import pytest
 from werkzeug.test import EnvironBuilder
 
-from app.web.pages.visitors import address_of
+from app.web.visitors import address_of
 
 PUBLIC, LOCAL = "https://sms.example.org", "http://127.0.0.1:8000"
 

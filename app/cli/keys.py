@@ -1,0 +1,37 @@
+"""`optout key …`: the change of FINGERPRINT_KEY."""
+
+import click
+from tqdm import tqdm
+
+from app.cli.common import open_gateway
+from app.config import Settings
+from app.core import rekeying
+from app.core.keys import FingerprintKeys
+
+
+@click.group()
+def key() -> None:
+    """The key by which numbers are recognised: see docs/keys.md before any change."""
+
+
+@key.command("rotate")
+def rotate() -> None:
+    """Bring all people under the new FINGERPRINT_KEY, erased ones as well.
+
+    Set the new key in FINGERPRINT_KEY and the one before in FINGERPRINT_KEY_OLD, run this, and
+    start the gateway anew as soon as the bar shows: it serves while this goes on. May be stopped at
+    any moment and run again.
+    """
+    settings = Settings.from_env()
+    keys = FingerprintKeys(settings.fingerprint_key, settings.former_keys())
+    click.echo("Waiting until every process has noticed (10 seconds at most).")
+    if not rekeying.begin(settings.database_url, keys):
+        click.echo("All people are under this key already.")
+        return
+    click.echo("Start the gateway with the new settings now.")
+    with open_gateway() as gateway:
+        work = gateway.services.rekeying
+        with tqdm(total=work.count(), unit=" people", unit_scale=True, disable=None) as bar:
+            for count in work.run():
+                bar.update(count)
+    click.echo("All people are under the new key. Keep both keys.")
