@@ -149,15 +149,13 @@ class UnknownOutcomes:
 
     def _write(self, row: Any, values: dict[str, Any]) -> bool:
         with self._database.write() as connection:
-            subscribers.lock_known(connection, row.fingerprint)
+            person = subscribers.lock_known(connection, row.fingerprint)
             now = self._clock()
             query = sa.update(_Row).where(_Row.id == row.id, _Row.status == DeliveryStatus.UNKNOWN)
             written = connection.execute(query.values(updated_at=now, **values)).rowcount
             message_id = values.get("provider_message_id")
             if written and message_id:
-                delivery.apply_early_reports(
-                    connection, row.provider, message_id, row.fingerprint, now
-                )
+                delivery.apply_early_reports(connection, row.provider, message_id, person, now)
         return bool(written)
 
 
