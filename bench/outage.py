@@ -149,7 +149,8 @@ class Day:
             body = random.choice(["STOP", "Ciao", "START"])
             new = Line(f"+39333900{place:04d}", body, last=True, alone=True)
             self._text([new], both=True)
-        self.young = [sid for sid in self.young if sid not in late]
+        # To an earlier text of somebody no answer is due once the last one has been read.
+        self.young = [sid for sid in self.young if sid not in late and self._sids[sid].last]
         return 2 * len(late)
 
     def _text(self, lines: Iterable[Line], *, both: bool, pace: float = 0.0) -> None:
@@ -217,7 +218,7 @@ def _wrong_answers(up: World, down: World, young: list[str]) -> list[str]:
     replies = {row.sid: row.body for row in rows}
     expected = {sid: up.replies[sid] for sid in young if sid in up.replies}
     print(f"  answered apart: {len(rows)}, the oldest after {max(ages, default=timedelta(0))}")
-    print(f"  of {len(expected)} young texts that the other gateway answered", flush=True)
+    print(f"  of {len(expected)} last and young texts that the other gateway answered", flush=True)
     late = [f"answered after {age}" for age in ages if age > _ANSWERED_WITHIN]
     missing = [f"not answered: {reply}" for sid, reply in expected.items() if sid not in replies]
     other = [
