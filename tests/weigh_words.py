@@ -26,13 +26,12 @@ from app.core.language.classifier import words_spelt_right
 from tests.language_report import lines
 
 TABLE = Path(weighed.__file__).with_name("weights.toml")
-_ROUNDS = 6
+_ROUNDS = 5
 _OF_TALK = 0.3  # the weight of a line of talk beside a labelled one
 _HELD_BACK = 4  # every fourth line of talk sets the limits
-# Ordinary messages that may be taken for an opt-out, and shown to a person: one in so many.
-_MOST_OPT_OUTS, _MOST_REVIEWS = 10_000, 500
+_MOST_REVIEWS = 300  # of so many ordinary messages one may be shown to a person
 _UNLIKE = -5.0
-_LEAST = 0.02
+_LEAST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Learner:
 
     alpha: float = 0.15
     beta: float = 1.0
-    l1: float = 0.8
+    l1: float = 2.5
     l2: float = 0.3
     z: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     n: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -89,7 +88,6 @@ def main() -> int:
     table = {piece: weight for piece, weight in table.items() if abs(weight) >= _LEAST}
     sums = sorted((bias + sum(table.get(p, 0.0) for p in each) for each in held_back), reverse=True)
     limits = {
-        "opt_out": round(sums[len(sums) // _MOST_OPT_OUTS] + 0.05, 1),
         "review": round(sums[len(sums) // _MOST_REVIEWS] + 0.05, 1),
         "unlike": _UNLIKE,
     }
@@ -117,7 +115,7 @@ def labelled() -> Iterable[Example]:
 def write(bias: float, limits: dict[str, float], table: dict[str, float]) -> None:
     rows = [f'"{piece}" = {weight}' for piece, weight in sorted(table.items())]
     limited = [f"{name} = {limit}" for name, limit in limits.items()]
-    head = "# How much each piece of a text speaks for an opt-out: made by `python -m tests.weigh_words`."
+    head = "# How much each piece speaks for an opt-out: made by `python -m tests.weigh_words`."
     written = [head, f"bias = {bias}", "", "[limits]", *limited, "", "[pieces]", *rows, ""]
     TABLE.write_text("\n".join(written), "utf-8")
 

@@ -19,10 +19,9 @@ from app.core.language.whole import signs_only, whole_message
 READ_LIMIT = 2_000
 # The rule of texts that a machine wrote: all of the text is its own then.
 AUTOMATIC = "automatic"
-# No rule fired, and the words were weighed; the text is explained away, so they were not.
-NO_RULE, POSSIBLE, EXPLAINED, LIKENESS, UNLIKE = (
-    "no_rule", "possible", "explained", "likeness", "unlike"
-)
+# The rules of texts for which no phrase decides: their words are weighed.
+UNDECIDED = frozenset({"no_rule", "possible"})
+LIKENESS, UNLIKE = "likeness", "unlike"
 # A language that knows less than this share of what the best one knows is not the text's.
 _SHARE = 0.5
 _MOST_SLIPS = 2
@@ -126,15 +125,15 @@ def _meaning(reading: Reading, own_words: OwnWords) -> Meaning:
 
 
 def _weighed(meaning: Meaning, words: Words) -> Meaning:
-    """What no rule knows is weighed, and a rule that fired on a most unlike text is doubted."""
+    """What no phrase decides is weighed, and one that is found in a most unlike text is doubted."""
     limits = weights().limits
-    if meaning.intent is Intent.OPT_OUT and likeness(_spoken(words)) < limits.unlike:
-        return replace(meaning, intent=Intent.NONE, rule=UNLIKE, topic=None, review=True)
-    if meaning.rule not in {NO_RULE, POSSIBLE}:
+    decided = meaning.rule not in UNDECIDED
+    if decided and meaning.intent is not Intent.OPT_OUT:
         return meaning
     sum_ = likeness(_spoken(words))
-    if sum_ >= limits.opt_out:
-        return replace(meaning, intent=Intent.OPT_OUT, rule=LIKENESS, review=False)
+    if decided:
+        doubted = replace(meaning, intent=Intent.NONE, rule=UNLIKE, topic=None, review=True)
+        return doubted if sum_ < limits.unlike else meaning
     if sum_ >= limits.review and not meaning.review:
         return replace(meaning, rule=LIKENESS, review=True)
     return meaning
@@ -170,7 +169,8 @@ def _phrases(words: Words) -> Meaning:
         return found
     if explained is None and (found := loose or _with_slips_undone(words)):
         return found
-    return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)
+    rule = "possible" if review else "explained" if explained else "no_rule"
+    return Meaning(Intent.NONE, rule, TABLES_VERSION, review=review)
 
 
 def _with_slips_undone(words: Words) -> Meaning | None:

@@ -174,6 +174,7 @@ def test_an_explanation_ends_in_the_same_meaning():
         "words",
         "spelling",
         "phrases",
+        "likeness",
         "meaning",
     ]
     assert steps[1].left == "Non voglio più ricevere SMS"
