@@ -34,6 +34,7 @@ from app.core.models import (
     ConsentText,
     CopySearch,
     DeliveryReport,
+    FormerFingerprint,
     InboundMessage,
     LedgerEntry,
     LinkToken,
@@ -74,7 +75,10 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
 _LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by", "closed_by"})
 
 # All tables that know a person: what is not among them can't be in the dossier.
-TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
+TABLES = frozenset(
+    {table for table, _ in _PLAIN.values()}
+    | {Consent, OptInRequest, LedgerEntry, FormerFingerprint}
+)
 
 Json = dict[str, Any]
 

@@ -176,6 +176,7 @@ def test_what_the_dossier_tells_is_what_its_ledger_says(exported):
         lambda copy: copy["consent_records"][0]["events"][3].update(event_time="2020-01-01"),
         lambda copy: copy["ledger"].pop(2),
         lambda copy: copy.update(fingerprint="00" * 32),
+        lambda copy: copy["ledger"].reverse(),
         withdrawal_left_out,
         proofs_left_out,
     ]
