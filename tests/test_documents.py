@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import app.documents
-from app.documents import LANGUAGES, render_dossier
+from app.cli import main
+from app.documents import LANGUAGES, render_dossier, verifier
 from app.documents.dossier import _words
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, ask, sent_code
@@ -119,6 +121,24 @@ _CHANGES = {
     "seal": lambda d: d["seals"][0].update(root="00" * 32),
     "no seal": lambda d: d["seals"].clear(),
 }
+
+
+def test_the_program_that_verifies_is_given_as_a_file(tmp_path):
+    """A PDF loses the indentation that Python needs."""
+    file = tmp_path / "verify.py"
+
+    done = CliRunner().invoke(main, ["dossier", "script", str(file)])
+
+    assert done.exit_code == 0, done.output
+    assert file.read_text("utf-8") == verifier()
+
+
+def test_a_trial_says_so(dossier):
+    """What a simulator says proves nothing: that stands at the top."""
+    banner = _words("it")["test_data"]
+
+    assert banner in render_dossier(dossier, "it")
+    assert banner not in render_dossier({**dossier, "test_data": False}, "it")
 
 
 def test_a_forged_dossier_says_so(dossier):

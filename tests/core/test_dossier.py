@@ -1,6 +1,7 @@
 """The dossier: all that is held about one number, proven, and nothing of anybody else."""
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -122,6 +123,25 @@ def test_why_and_a_join_word_are_shown_as_understood(gateway):
     received = gateway.services.dossiers.export(NUMBER)["messages_received"]
 
     assert [each["understood"] for each in received] == ["why", "join", "none"]
+
+
+def test_each_message_names_its_sender(gateway, handset_joins):
+    """Also one whose caller named none: hiding the sender is forbidden (art. 130 c.5)."""
+    handset_joins()
+    gateway.messages.create(to=NUMBER, body="Saldi")
+
+    [sent] = gateway.services.dossiers.export(NUMBER)["messages_sent"]
+
+    assert sent["sender"] == gateway.services.provider.conversation(NUMBER)[-1].sender
+
+
+def test_days_are_those_of_the_person(gateway, clock):
+    """Given half an hour after midnight in Italy, a consent is of that day, not of UTC's."""
+    clock.now = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    handset = Handset(gateway, NUMBER)
+    handset.text(code_in(handset.text("START")))
+
+    assert "dal 02/01/2026" in handset.text("PERCHE")
 
 
 def test_the_dossier_holds_nobody_else(exported):
