@@ -40,6 +40,8 @@ BAD = [
     ("SECRET_KEY", "private"),
     ("FINGERPRINT_KEY", "private"),
     ("FINGERPRINT_KEY_OLD", "private"),
+    ("ENCRYPTION_KEY", "private"),
+    ("ENCRYPTION_KEY_OLD", "private"),
     ("BRAND_NAME", "private" * 6),
     ("BRAND_NAME", "two\nlines"),
     ("DEFAULT_REGION", "private"),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.core.encryption import Cipher
 from app.core.errors import InvalidInputError, StorageUnavailableError
 from app.core.keys import FingerprintKeys
 
@@ -47,8 +48,10 @@ class Database:
         fingerprint_key: str,
         former_keys: Sequence[str] = (),
         steady: Callable[[], float] = time.monotonic,
+        cipher: Cipher | None = None,
     ) -> None:
-        self.engine = make_engine(url)
+        self.engine = make_engine(url, cipher)
+        self._cipher = cipher
         self._keys = FingerprintKeys(fingerprint_key, former_keys)
         self._steady = steady
         self._trusted_until = steady()
@@ -115,7 +118,7 @@ class Database:
         try:
             row = connection.execute(INSTALLED).fetchone()
         except (sqlite3.OperationalError, psycopg.errors.ProgrammingError) as error:
-            if not any(name in str(error) for name in ("installation", "key_change")):
+            if not any(name in str(error) for name in ("installation", "encryption_check")):
                 raise
             raise StorageUnavailableError(
                 "the database is not prepared: run `optout migrate`"
@@ -130,7 +133,7 @@ class Database:
 
     def _take(self, row: Any, asked_at: float) -> None:
         """Take over what the database says of its keys. Raises StorageUnavailableError."""
-        check, stage = row or ("", None)
+        check, stage, encryption = row or ("", None, None)
         if hmac.compare_digest(check, self._keys.former_check() or ""):
             raise StorageUnavailableError(
                 "FINGERPRINT_KEY is a new one that this database does not know yet: "
@@ -140,14 +143,26 @@ class Database:
             raise StorageUnavailableError(_WRONG_KEY)
         if stage == ANNOUNCED:
             raise StorageUnavailableError(
-                "FINGERPRINT_KEY is being changed: `optout key rotate` has not got far enough yet"
+                "a key is being changed: `optout key …` has not got far enough yet"
             )
+        self._refuse_unreadable(encryption)
         self.is_rekeying = stage == REKEYING
         self._trusted_until = asked_at + KEYS_TRUSTED
 
+    def _refuse_unreadable(self, encrypted_with: str | None) -> None:
+        ours = self._cipher.check if self._cipher else None
+        if encrypted_with == ours:
+            return
+        if ours is None:
+            raise StorageUnavailableError("ENCRYPTION_KEY is missing: this database is encrypted")
+        raise StorageUnavailableError(
+            "ENCRYPTION_KEY is not the key that this database is encrypted with. If it is new, run "
+            "`optout key encrypt`, with the one before, if any, in ENCRYPTION_KEY_OLD"
+        )
+
 
 # What a database says of its keys; the stages of a change (app.core.rekeying).
-INSTALLED = "SELECT fingerprint_check, key_change FROM installation"
+INSTALLED = "SELECT fingerprint_check, key_change, encryption_check FROM installation"
 ANNOUNCED, REKEYING = "announced", "rekeying"
 
 _WRONG_KEY = (
@@ -180,11 +195,15 @@ def translated_errors() -> Iterator[None]:
         raise
 
 
-def make_engine(url: str) -> Engine:
-    """An engine whose errors never show parameters: those are numbers and texts of people."""
-    if make_url(url).get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
-    return _postgresql_engine(url)
+def make_engine(url: str, cipher: Cipher | None = None) -> Engine:
+    """An engine whose errors never show parameters: those are numbers and texts of people.
+
+    With a `cipher` it encrypts what is `Encrypted`.
+    """
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    engine = _sqlite_engine(url) if is_sqlite else _postgresql_engine(url)
+    vars(engine.dialect)[_CIPHER] = cipher
+    return engine
 
 
 def _postgresql_engine(url: str) -> Engine:
@@ -299,6 +318,29 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+_CIPHER = "optout_cipher"  # where an engine's dialect, which the types are given, has it
+
+
+class Encrypted(PlainText):
+    """Plain text that is encrypted at rest, where the engine has a cipher."""
+
+    cache_ok = True
+
+    def __init__(self, column: str) -> None:
+        """`column`: table.column, for which it is encrypted, and where alone it can be read."""
+        super().__init__()
+        self.column = column
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        text = super().process_bind_param(value, dialect)
+        cipher: Cipher | None = vars(dialect).get(_CIPHER)
+        return text if text is None or cipher is None else cipher.encrypt(self.column, text)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        cipher: Cipher | None = vars(dialect).get(_CIPHER)
+        return value if value is None or cipher is None else cipher.decrypt(self.column, value)
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.core.database import PlainText, RowNumber, UtcDateTime
+from app.core.database import Encrypted, PlainText, RowNumber, UtcDateTime
 
 # What the chores look for among the messages that were sent: few rows, whatever the others are.
 # SQLite uses an index on such rows only where a query says so in the same words.
@@ -119,6 +119,7 @@ class Installation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     fingerprint_check: Mapped[str]
     key_change: Mapped[str | None]
+    encryption_check: Mapped[str | None]
 
 
 class Program(Base):
@@ -211,7 +212,7 @@ class Consent(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     withdrawn_at: Mapped[datetime | None]
     channel: Mapped[str] = mapped_column(sa.String(10))
-    email: Mapped[str | None]
+    email: Mapped[str | None] = mapped_column(Encrypted("consents.email"))
     ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
     renewal_asked_at: Mapped[datetime | None]
 
@@ -233,9 +234,9 @@ class OptInRequest(Base):
     notice_version: Mapped[int | None]
     language: Mapped[str] = mapped_column(sa.String(2))
     channel: Mapped[str] = mapped_column(sa.String(10))
-    email: Mapped[str | None]
-    address: Mapped[str | None]
-    user_agent: Mapped[str | None]
+    email: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.email"))
+    address: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.address"))
+    user_agent: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.user_agent"))
     code_expires_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
@@ -256,7 +257,7 @@ class Subscriber(Base):
     __tablename__ = "subscribers"
 
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
-    number: Mapped[str | None]
+    number: Mapped[str | None] = mapped_column(Encrypted("subscribers.number"))
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
     unreachable_reports: Mapped[int] = mapped_column(server_default="0")
@@ -284,7 +285,7 @@ class LedgerEntry(Base):
     fingerprint: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
     program: Mapped[str]
     door: Mapped[str]
-    text: Mapped[str | None]
+    text: Mapped[str | None] = mapped_column(Encrypted("ledger_entries.text"))
     evidence: Mapped[dict[str, Any]]
     salt: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
     person_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
@@ -339,7 +340,7 @@ class InboundMessage(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64))
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
     recipient: Mapped[str]
-    body: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(Encrypted("inbound_messages.body"))
     received_at: Mapped[datetime]
     meaning: Mapped[str]
     rule: Mapped[str]
@@ -347,7 +348,7 @@ class InboundMessage(Base):
     language: Mapped[str | None] = mapped_column(sa.String(2))
     review: Mapped[bool]
     opt_out_type: Mapped[str | None]
-    reply: Mapped[str | None]
+    reply: Mapped[str | None] = mapped_column(Encrypted("inbound_messages.reply"))
     opt_in_request_id: Mapped[str | None] = mapped_column(sa.String(32))
     silence: Mapped[str | None]
 
@@ -431,7 +432,7 @@ class OutboundMessage(Base):
     program: Mapped[str] = mapped_column(sa.String(40))
     purpose: Mapped[str] = mapped_column(sa.String(20))
     sender: Mapped[str | None]
-    body: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(Encrypted("outbound_messages.body"))
     segments: Mapped[int]
     status: Mapped[str] = mapped_column(sa.String(20))
     reason: Mapped[str | None] = mapped_column(sa.String(20))
@@ -651,9 +652,9 @@ class SimulatorMessage(Base):
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     sid: Mapped[str] = mapped_column(sa.String(64), unique=True)
     direction: Mapped[str] = mapped_column(sa.String(20))
-    sender: Mapped[str] = mapped_column(sa.String(64), index=True)
-    recipient: Mapped[str] = mapped_column(sa.String(64), index=True)
-    body: Mapped[str]
+    sender: Mapped[str] = mapped_column(Encrypted("simulator_messages.sender"), index=True)
+    recipient: Mapped[str] = mapped_column(Encrypted("simulator_messages.recipient"), index=True)
+    body: Mapped[str] = mapped_column(Encrypted("simulator_messages.body"))
     status: Mapped[str] = mapped_column(sa.String(20))
     created_at: Mapped[datetime]
     send_at: Mapped[datetime | None]
