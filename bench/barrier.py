@@ -1,48 +1,47 @@
 """The STOP barrier under load: what the provider accepts after a STOP was answered.
 
-`python -m bench.barrier [--database sqlite|postgresql] [--stops 2000] [--naive]`. People text STOP
-and START through two servers, while every door sends to them without end and the provider is 150 ms
-away. Judged afterwards, by one clock: the provider's log against the times of the answers.
+    python -m bench.barrier [--database sqlite|postgresql] [--stops 2000] [--naive] [--broker URL]
+
+People text STOP and START through two servers, while every door sends to them without end and the
+provider is 150 ms away. On PostgreSQL and with a broker (BROKER_URL by default; its queue must be
+nobody else's) two Celery workers send the campaigns, else a process of their own does. Judged
+afterwards, by one clock: the provider's log against the times of the answers.
 """
 
 import argparse
-import http.client
 import itertools
-import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from twilio.request_validator import RequestValidator
 
 from app.config import Settings
 from app.core.gate import Scope
 from app.core.models import Purpose
 from app.gateway import Gateway
+from bench.barrier_processes import DELAY, sender, slow_provider, worker
 from bench.barrier_senders import GUARDED
 from bench.database import engine_of, new_database, new_file, postgresql
 from bench.servers import gunicorn
-from bench.settings import AUTH_TOKEN, PUBLIC_URL, SENDER, environment
+from bench.settings import environment
+from bench.webhook import deliver
 
-_DELAY = 0.15  # seconds from us to the provider
 _PEOPLE = 32
-_SERVERS = 2
+_SERVERS = _WORKERS = 2
 _PROGRESS_EVERY = 5.0
 _SILENCE = 0.4  # seconds at most from a STOP's answer to the next START: when violations show
 _TALK = 0.3  # seconds at most from a START's answer to the next STOP
-_PATH = "/webhooks/twilio/inbound"
 
 
 @dataclass(slots=True)
@@ -106,28 +105,12 @@ class People:
         sid = f"SM{next(self._ids):032x}"
         while True:
             try:
-                if _post(chance.choice(self._ports), number, body, sid) == http.HTTPStatus.OK:
+                status, _ = deliver(chance.choice(self._ports), number, body, sid)
+                if status == HTTPStatus.OK:
                     return
-            except OSError:
+            except (OSError, HTTPException):
                 pass
             time.sleep(0.05)
-
-
-def _post(port: int, number: str, body: str, sid: str) -> int:
-    fields = {"MessageSid": sid, "From": number, "To": SENDER, "Body": body}
-    signature = RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + _PATH, fields)
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "X-Twilio-Signature": signature,
-    }
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("POST", _PATH, urlencode(fields), headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
 
 
 def judge(log: str, heard: dict[str, Heard], noted: int, stops: int) -> Verdict:
@@ -149,35 +132,15 @@ def judge(log: str, heard: dict[str, Heard], noted: int, stops: int) -> Verdict:
     return Verdict(stops, accepted, violations, noted, latest / 1e9)
 
 
-@contextmanager
-def _slow_provider(log: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.slow_provider", str(_DELAY), str(log)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    assert process.stdout
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def _sender(door: str, given: dict[str, object]) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench.barrier_senders", door, json.dumps(given)]
-    process = subprocess.Popen(command, env=os.environ)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def run(database: str, *, stops: int, seconds: float, naive: bool) -> Verdict:
+def run(database: str, broker: str, *, stops: int, seconds: float, naive: bool) -> Verdict:
     """One run on one database; the senders are ours, or those that check and then send."""
     with ExitStack() as stack:
-        log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "accepted"
-        provider = stack.enter_context(_slow_provider(log))
-        given = {**environment(database), "TWILIO_API_BASE_URL": provider}
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        log = folder / "accepted"
+        provider = stack.enter_context(slow_provider(log))
+        given = {**environment(database), "TWILIO_API_BASE_URL": provider, "BROKER_URL": broker}
+        for place in range(_WORKERS if broker else 0):
+            stack.enter_context(worker(given, folder, f"worker{place}"))
         servers = [
             stack.enter_context(gunicorn("app:create_app()", given, workers=1))
             for _ in range(_SERVERS)
@@ -185,16 +148,17 @@ def run(database: str, *, stops: int, seconds: float, naive: bool) -> Verdict:
         people = People([each.port for each in servers], stops, time.monotonic() + seconds)
         asked = {
             "database": database,
+            "broker": broker,
             "provider": provider,
             "servers": [f"http://127.0.0.1:{each.port}" for each in servers],
             "api_key": _api_key(given),
             "numbers": people.numbers,
         }
         for door in ["naive"] if naive else GUARDED:
-            stack.enter_context(_sender(door, asked))
+            stack.enter_context(sender(door, asked))
         _wait_for_the_first(log, doors=1 if naive else len(GUARDED))
         _talk_and_tell(people, log)
-        time.sleep(2 * _DELAY)
+        time.sleep(2 * DELAY)
         return judge(log.read_text(), people.heard, _noted(database), people.stops)
 
 
@@ -219,7 +183,7 @@ def _talk_and_tell(people: People, log: Path) -> None:
 
 def _wait_for_the_first(log: Path, doors: int) -> None:
     """Until every door has sent something: a sender that does not start would prove nothing."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         seen = {line.split()[2] for line in log.read_text().splitlines()}
         if len(seen) >= doors:
@@ -255,21 +219,23 @@ def main() -> None:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
     parser.add_argument("--stops", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=300, help="at most, for each run")
+    parser.add_argument("--broker", default=os.environ.get("BROKER_URL", ""))
     parser.add_argument("--naive", action="store_true", help="senders that check and then send")
     asked = parser.parse_args()
     broken = False
     with ExitStack() as stack:
         for database in asked.database or ["sqlite", "postgresql"]:
-            making = (
-                new_file()
-                if database == "sqlite"
-                else new_database(stack.enter_context(postgresql()))
-            )
-            with making as url:
+            is_file = database == "sqlite"
+            # Workers may be on other hosts, and no other host has the file.
+            broker = "" if is_file or asked.naive else asked.broker
+            server = "" if is_file else stack.enter_context(postgresql())
+            with new_file() if is_file else new_database(server) as url:
                 started = time.monotonic()
-                verdict = run(url, stops=asked.stops, seconds=asked.seconds, naive=asked.naive)
-            name = f"{database}, {'check-then-send' if asked.naive else 'every door'}"
-            _tell(name, verdict, time.monotonic() - started)
+                limits = {"stops": asked.stops, "seconds": asked.seconds}
+                verdict = run(url, broker, naive=asked.naive, **limits)
+            doors = "check-then-send" if asked.naive else "every door"
+            workers = f", campaigns by {_WORKERS} Celery workers" if broker else ""
+            _tell(f"{database}, {doors}{workers}", verdict, time.monotonic() - started)
             broken = broken or bool(verdict.violations)
     if broken and not asked.naive:
         sys.exit(1)

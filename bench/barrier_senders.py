@@ -18,14 +18,23 @@ import requests
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client as BareClient
 
-from app import Client
+from app import Client, tasks
 from app.config import Settings
-from app.core.errors import GatewayError
+from app.core.campaigns import CampaignStatus, Listed, NewCampaign
+from app.core.errors import GatewayError, StorageUnavailableError
+from app.core.gate import Scope
+from app.core.models import Purpose
 from app.gateway import Gateway
 from bench.settings import ACCOUNT_SID, AUTH_TOKEN, SENDER, environment
 
 _THREADS = 4
 _PAUSE = 0.03  # seconds at most between two messages of a thread: others need the machine too
+
+_CAMPAIGNS = 2  # at a time
+_CHAINS = 2  # of tasks for each
+_LOOK = 0.1  # seconds
+
+CAMPAIGN = "campaign"
 
 Send = Callable[[str], object]
 
@@ -33,10 +42,15 @@ Send = Callable[[str], object]
 def main() -> None:
     """Send until the process is ended."""
     door, given = sys.argv[1], json.loads(sys.argv[2])
-    threads = [
-        threading.Thread(target=_send_for_ever, args=(_DOORS[door](given), given["numbers"]))
-        for _ in range(_THREADS)
-    ]
+    if door == CAMPAIGN:
+        threads = [
+            threading.Thread(target=_send_campaigns, args=(given,)) for _ in range(_CAMPAIGNS)
+        ]
+    else:
+        threads = [
+            threading.Thread(target=_send_for_ever, args=(_DOORS[door](given), given["numbers"]))
+            for _ in range(_THREADS)
+        ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -50,6 +64,26 @@ def _send_for_ever(send: Send, numbers: list[str]) -> None:
         with suppress(GatewayError, TwilioException, requests.RequestException):
             send(chance.choice(numbers))
         time.sleep(chance.random() * _PAUSE)
+
+
+def _send_campaigns(given: dict[str, Any]) -> None:
+    """One after the other to all of them, by the workers, or here where there is no broker."""
+    campaigns = _gateway(given).services.campaigns
+    celery = tasks.make_celery(given["broker"]) if given["broker"] else None
+    people = [Listed(line, number) for line, number in enumerate(given["numbers"], 1)]
+    asked = NewCampaign(
+        CAMPAIGN, _text(CAMPAIGN), Scope("default", Purpose.MARKETING), SENDER, rate=0
+    )
+    while True:
+        with suppress(StorageUnavailableError):
+            campaign_id = campaigns.create(asked, (), people)
+            campaigns.start(campaign_id)
+            if celery is None:
+                campaigns.work(campaign_id, lambda: False)
+                continue
+            tasks.start_campaign(celery, campaign_id, chains=_CHAINS)
+            while campaigns.show(campaign_id).status is CampaignStatus.RUNNING:
+                time.sleep(_LOOK)
 
 
 def _text(door: str) -> str:
@@ -116,7 +150,7 @@ _DOORS: dict[str, Callable[[dict[str, Any]], Send]] = {
     "json-api": _by_json_api,
     "naive": _naive,
 }
-GUARDED = [door for door in _DOORS if door != "naive"]
+GUARDED = [CAMPAIGN, *(door for door in _DOORS if door != "naive")]
 
 if __name__ == "__main__":
     main()

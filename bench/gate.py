@@ -7,20 +7,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from statistics import median
 
-import sqlalchemy as sa
-
 from app.config import Settings
-from app.core import consent
-from app.core.consent import Evidence
 from app.core.gate import Scope, refusals
-from app.core.models import ALL_PROGRAMS, Act, Purpose, Subscriber, Suppression
+from app.core.models import Purpose
 from app.core.schema import DEFAULT_PROGRAM
 from app.gateway import Gateway
 from bench.database import new_database, new_file
+from bench.long_list import number, suppress_many
 from bench.settings import environment
 from bench.table import Row, milliseconds, times
 
-_BATCH = 10_000  # rows in one INSERT
 _ROUNDS = 60
 _DECISIONS = 20  # in each round
 _AIM = "≤ 1.20 ×"  # noqa: RUF001 - the sign is meant
@@ -35,9 +31,14 @@ def measure(server_url: str, sizes: list[int]) -> Iterator[Row]:
             for size in sizes:
                 settings = Settings.from_env(environment(stack.enter_context(make())))
                 gateways[size] = stack.enter_context(Gateway(settings))
-                _suppress_many(gateways[size], size)
-            yield from _rows(f"gate check of one number, {name}", gateways, _checks)
-            yield from _rows(f"the claim's decision, {name}", gateways, _claims)
+                suppress_many(gateways[size], size)
+            yield from decision_rows(name, gateways)
+
+
+def decision_rows(name: str, gateways: dict[int, Gateway]) -> Iterator[Row]:
+    """Both decisions, for gateways by the length of their lists."""
+    yield from _rows(f"gate check of one number, {name}", gateways, _checks)
+    yield from _rows(f"the claim's decision, {name}", gateways, _claims)
 
 
 def _rows(
@@ -60,15 +61,15 @@ def _rows(
 def _checks(gateway: Gateway, numbers: list[str]) -> float:
     """Seconds a decision by the public check, one number at a time."""
     started = time.perf_counter()
-    for number in numbers:
-        gateway.check([number])
+    for each in numbers:
+        gateway.check([each])
     return (time.perf_counter() - started) / len(numbers)
 
 
 def _claims(gateway: Gateway, numbers: list[str]) -> float:
     """Seconds a decision as a claim takes it: the query alone, on an open connection."""
     services = gateway.services
-    people = [services.phones.parse(number) for number in numbers]
+    people = [services.phones.parse(each) for each in numbers]
     with services.database.read() as connection:
         started = time.perf_counter()
         for person in people:
@@ -79,42 +80,4 @@ def _claims(gateway: Gateway, numbers: list[str]) -> float:
 def _sample(size: int) -> list[str]:
     """Half of them suppressed, spread over the list."""
     picked = random.Random().sample(range(size), _DECISIONS // 2)
-    return [_number(i) for i in picked] + [_number(size + i) for i in picked]
-
-
-def _number(i: int) -> str:
-    return f"+39{3330000000 + i}"
-
-
-def _suppress_many(gateway: Gateway, size: int) -> None:
-    """Put `size` numbers on the list, past the core, which would write a ledger entry for each."""
-    database, phones = gateway.services.database, gateway.services.phones
-    now = datetime.now(UTC)
-    with database.write() as connection:
-        nobody = bytes(32)
-        entry = consent.record(
-            connection, Act.SUPPRESS, nobody, ALL_PROGRAMS, Evidence("bench"), now
-        )
-        for start in range(0, size, _BATCH):
-            numbers = [_number(i) for i in range(start, min(start + _BATCH, size))]
-            people = [(phones.fingerprint(number), number) for number in numbers]
-            connection.execute(
-                sa.insert(Subscriber),
-                [{"fingerprint": f, "number": n, "first_seen_at": now} for f, n in people],
-            )
-            connection.execute(
-                sa.insert(Suppression),
-                [_suppression(fingerprint, entry, now) for fingerprint, _ in people],
-            )
-    with database.read() as connection:
-        connection.exec_driver_sql("ANALYZE")
-
-
-def _suppression(fingerprint: bytes, entry: int, now: datetime) -> dict[str, object]:
-    return {
-        "fingerprint": fingerprint,
-        "program": ALL_PROGRAMS,
-        "reason": "import",
-        "since": now,
-        "ledger_entry_id": entry,
-    }
+    return [number(i) for i in picked] + [number(size + i) for i in picked]

@@ -17,7 +17,7 @@ from bench.table import Row, milliseconds, times
 
 _ROUNDS = 7
 _SENDS = 150  # in each round
-_BODY = "Saldi fino a domenica. Per uscire scrivi STOP"
+BODY = "Saldi fino a domenica. Per uscire scrivi STOP"
 _CHECKED = 100_000
 
 
@@ -27,16 +27,16 @@ def measure(server_url: str) -> Iterator[Row]:
         with local_provider() as base_url, make() as url:
             given = {**environment(url), "TWILIO_API_BASE_URL": base_url}
             with Gateway(Settings.from_env(given)) as gateway:
-                yield _send_row(name, gateway, _bare_client(base_url))
+                yield _send_row(name, gateway, bare_client(base_url))
                 yield _check_row(name, gateway)
 
 
 def _send_row(name: str, gateway: Gateway, client: Client) -> Row:
     def gated(to: str) -> Any:
-        return gateway.messages.create(to=to, body=_BODY)
+        return gateway.messages.create(to=to, body=BODY)
 
     def bare(to: str) -> Any:
-        return client.messages.create(to=to, body=_BODY, from_=SENDER)
+        return client.messages.create(to=to, body=BODY, from_=SENDER)
 
     rounds = [(_cpu_seconds(gated), _cpu_seconds(bare)) for _ in range(_ROUNDS)][1:]
     ours, theirs = (median(column) for column in zip(*rounds, strict=True))
@@ -65,7 +65,7 @@ def _cpu_seconds(send: Callable[[str], Any]) -> float:
     return (time.process_time() - before) / _SENDS
 
 
-def _bare_client(base_url: str) -> Client:
+def bare_client(base_url: str) -> Client:
     class _Redirected(TwilioHttpClient):  # type: ignore[misc]
         """The library's own, with nothing changed but the address."""
 

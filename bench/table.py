@@ -32,3 +32,7 @@ def times(ratio: float) -> str:
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f} ms"
+
+
+def microseconds(seconds: float) -> str:
+    return f"{seconds * 1_000_000:.1f} µs"

@@ -1,6 +1,8 @@
 """The commands around consent: programs, the ledger, dossiers, consents from elsewhere."""
 
+import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,25 @@ def test_the_ledger_is_sealed_and_verified(joined: None):
 
     assert result.exit_code == 1
     assert "FAULT: no seal has the expected head" in result.stdout
+
+
+def test_the_head_is_one_line_to_keep_elsewhere(joined: None):
+    """Time, seal, digest: the digest is the head that `verify` knows."""
+    assert "nothing is sealed" in failed("ledger", "head")
+    done("ledger", "seal")
+
+    at, _, number, digest = done("ledger", "head").stdout.split()
+
+    assert (datetime.fromisoformat(at).tzinfo, number) != (None, "")
+    done("ledger", "verify", "--head", digest)
+
+
+def test_a_dossier_names_the_file_it_was_made_from(joined: None):
+    """Made together, the document has the JSON's SHA-256."""
+    done("subscriber", "export", NUMBER, "--json", "d.json", "--html", "d.html")
+
+    digest = hashlib.sha256(Path("d.json").read_bytes()).hexdigest()
+    assert digest in Path("d.html").read_text("utf-8")
 
 
 def test_a_dossier_is_exported_and_verified_elsewhere(

@@ -1,10 +1,15 @@
 """Documents for people: whole, in their language, and loading nothing."""
 
 import html
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import app.documents
 from app.documents import LANGUAGES, render_dossier
 from app.documents.dossier import _words
 from app.gateway import Gateway
@@ -44,8 +49,12 @@ def _proof(dossier, language):
         request["confirmed_by"],
         "https://shop.example/join",
         "203.0.113.7",
-        "01/01/2026 12:00:00 UTC" if language == "it" else "2026-01-01 12:00:00 UTC",
-        "330/2025",
+        "01/01/2026 13:00:00.000 +01:00 (12:00:00.000 UTC)"
+        if language == "it"
+        else "2026-01-01 13:00:00.000 +01:00 (12:00:00.000 UTC)",
+        _words(language)["proves_text"]["sms"],
+        _words(language)["controller_missing"],
+        _words(language)["no_notice"],
         "STOP",
         dossier["seals"][-1]["digest"],
         _words(language)["states"]["withdrawn"],
@@ -60,6 +69,31 @@ def test_the_document_loads_and_runs_nothing(dossier):
     assert 'lang="en"' in page
     assert not re.search(r"<(script|link|img|iframe|a)\b|url\(|@import|src=", page)
     assert "&lt;script&gt;" in page
+
+
+def test_the_document_says_nothing_raw(dossier):
+    """No JSON, and no name of a column or a program's slug, stands in front of the reader."""
+    page = html.unescape(render_dossier(dossier, "it")).partition("<h3>verify_dossier.py")[0]
+
+    assert not re.search(
+        r"[{}]|text_sha256|confirmed_by|wrong_codes|\bdefault\b", page.split("</style>")[1]
+    )
+
+
+def test_anybody_can_verify_it_with_python_alone(dossier, tmp_path):
+    """The program that the document prints needs nothing installed, and finds what was changed."""
+    file = tmp_path / "dossier.json"
+    script = Path(app.documents.__file__).parent / "verify_dossier.py"
+
+    def verified(content):
+        file.write_text(json.dumps(content), "utf-8")
+        command = [sys.executable, "-I", "-S", str(script), str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    whole = verified(dossier)
+    assert (whole.returncode, dossier["seals"][-1]["digest"] in whole.stdout) == (0, True)
+    dossier["ledger"][0]["door"] = "sms"
+    assert f"FAULT: entry {dossier['ledger'][0]['id']} does not lead" in verified(dossier).stdout
 
 
 def test_a_forged_dossier_says_so(dossier):

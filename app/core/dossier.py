@@ -36,7 +36,7 @@ from app.core.models import (
     Suppression,
 )
 from app.core.notices import notice_shown
-from app.core.phone import Phone, PhoneReader
+from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import all_terms, terms_of
 from app.core.round_trip import round_trip_of
@@ -91,20 +91,20 @@ class Dossiers:
         """The dossier as JSON. Raises InvalidNumberError; an unknown number has an empty one."""
         phone = self._phones.parse(number)
         rekeying.settle(self._database, [phone])
-        return self._of(phone)
+        return self._of(phone.e164, phone.fingerprint)
 
     def export_known(self, fingerprint: bytes) -> Json:
         """The same for the person behind a link."""
         with self._database.read() as connection:
             query = sa.select(Subscriber.number).where(Subscriber.fingerprint == fingerprint)
             number = connection.execute(query).scalar() or ""
-        return self._of(Phone(number, fingerprint, None, self._phones.generation, None))
+        return self._of(number, fingerprint)
 
-    def _of(self, phone: Phone) -> Json:
+    def _of(self, number: str, fingerprint: bytes) -> Json:
         with self._database.read() as connection:
-            person = _Person(connection, phone.fingerprint, self._policy)
+            person = _Person(connection, fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
-            names = rekeying.all_of(connection, phone.fingerprint)
+            names = rekeying.all_of(connection, fingerprint)
             told = {
                 **plain,
                 "requests": person.requests(),
@@ -119,9 +119,9 @@ class Dossiers:
             "format": FORMAT,
             "standard": STANDARD,
             "generated_at": _written(self._clock()),
-            "time_zone": zones_of(phone)[0],
-            "number": phone.e164,
-            "fingerprint": phone.fingerprint.hex(),
+            "time_zone": zones_of(number)[0],
+            "number": number,
+            "fingerprint": fingerprint.hex(),
             "former_fingerprints": [each.hex() for each in names[1:]],
             "known": bool(plain["subscriber"]),
             "controller": shown_controller(self._policy.controller, self._policy.brand),

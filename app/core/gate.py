@@ -4,7 +4,7 @@ Reads fail closed: when the list can't be read an error is raised, and nothing i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import rekeying
+from app.core.ahead import one_ahead
 from app.core.database import Database, UtcDateTime
 from app.core.errors import InvalidNumberError, Reason
+from app.core.many import end_to_end, is_among
 from app.core.models import (
     ALL_PROGRAMS,
     Channel,
@@ -30,7 +32,7 @@ from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.timing import not_now
 
-_BATCH = 1000  # numbers asked for in one query
+_BATCH = 5000  # numbers asked for in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def refusals(
     """
     people = [phone.fingerprint for phone in phones]
     query = _query_for(scope.purpose, policy)
-    facts = connection.execute(query, {"people": people, "scope": scope.program}).all()
+    given = {"people": end_to_end(people), "scope": scope.program}
+    facts = connection.execute(query, given).all()
     program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
     if program is None:
         return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
@@ -105,12 +108,11 @@ def _standing(
     """
     standing: dict[bytes, Reason | None] = dict.fromkeys(consenting, Reason.NO_CONSENT)
     stopped: dict[bytes, Reason] = {}
-    for fact in facts:
-        person = fact.fingerprint
-        match fact.kind:
+    for person, kind, until in facts:
+        match kind:
             case "suppressed":
                 stopped[person] = Reason.SUPPRESSED
-            case "held" if fact.until <= at:
+            case "held" if until <= at:
                 # Nobody decided in time: an opt-out, whether or not a chore has said so yet.
                 stopped[person] = Reason.SUPPRESSED
             case "held" if scope.purpose is not Purpose.SERVICE:
@@ -118,7 +120,7 @@ def _standing(
             case "pending" if standing[person] is Reason.NO_CONSENT:
                 standing[person] = Reason.UNCONFIRMED
             case Channel.SMS:
-                standing[person] = None if fact.until > at else Reason.CONSENT_EXPIRED
+                standing[person] = None if until > at else Reason.CONSENT_EXPIRED
             case Channel.EMAIL | Channel.NONE:
                 standing[person] = Reason.OTHER_CHANNEL
     return {person: reason for person, reason in standing.items() if reason} | stopped
@@ -126,7 +128,7 @@ def _standing(
 
 def _part(table: type[Any], kind: Any, until: Any, *which: Any) -> sa.Select[Any]:
     """What one table says of the people asked for; a consent's kind is its channel."""
-    people = table.fingerprint.in_(sa.bindparam("people", expanding=True))
+    people = is_among(table.fingerprint, sa.bindparam("people", type_=sa.LargeBinary))
     return _fact(table.fingerprint, kind, until).where(people, *which)
 
 
@@ -179,6 +181,15 @@ def program_exists(connection: Connection, slug: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Numbers as they were asked, as they were read, and what is said of them."""
+
+    numbers: Sequence[str]
+    phones: Sequence[Phone | None]
+    refused: Mapping[bytes, Refusal] = field(default_factory=dict)
+
+
 class Gate:
     """The decision for many numbers at once, without claiming anything."""
 
@@ -191,23 +202,27 @@ class Gate:
         self._clock = clock
 
     def check(self, numbers: Iterable[str], scope: Scope) -> Iterator[Decision]:
-        """A decision for each number, in the order given, in constant memory."""
+        """A decision for each number, in the order given, in constant memory.
+
+        The list is asked about one batch while the next is read.
+        """
+        for batch in one_ahead(lambda read: self._refusals(read, scope), self._read(numbers)):
+            for number, phone in zip(batch.numbers, batch.phones, strict=True):
+                refusal = _UNREADABLE if phone is None else batch.refused.get(phone.fingerprint)
+                reason = refusal.reason if refusal else None
+                yield Decision(number, reason is None, reason)
+
+    def _read(self, numbers: Iterable[str]) -> Iterator[_Batch]:
         remaining = iter(numbers)
         while batch := list(islice(remaining, _BATCH)):
-            yield from self._check_batch(batch, scope)
+            yield _Batch(batch, [self._phone(number) for number in batch])
 
-    def _check_batch(self, numbers: Sequence[str], scope: Scope) -> Iterator[Decision]:
-        phones = [self._phone(number) for number in numbers]
-        known = {phone.fingerprint: phone for phone in phones if phone is not None}
+    def _refusals(self, batch: _Batch, scope: Scope) -> _Batch:
+        known = {phone.fingerprint: phone for phone in batch.phones if phone is not None}
         rekeying.settle(self._database, known.values())
         with self._database.read() as connection:
-            refused: Mapping[bytes, Refusal] = refusals(
-                connection, list(known.values()), scope, self._policy, self._clock()
-            )
-        for number, phone in zip(numbers, phones, strict=True):
-            refusal = _UNREADABLE if phone is None else refused.get(phone.fingerprint)
-            reason = refusal.reason if refusal else None
-            yield Decision(number, reason is None, reason)
+            refused = refusals(connection, list(known.values()), scope, self._policy, self._clock())
+        return replace(batch, refused=refused)
 
     def _phone(self, number: str) -> Phone | None:
         try:

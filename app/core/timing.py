@@ -50,13 +50,15 @@ def quiet_numbers(
         return _is_within(at.astimezone(_zone(zone)).time(), quiet_from, quiet_until)
 
     return {
-        phone.fingerprint for phone in phones if any(is_quiet(zone) for zone in zones_of(phone))
+        phone.fingerprint
+        for phone in phones
+        if any(is_quiet(zone) for zone in zones_of(phone.e164))
     }
 
 
-def zones_of(phone: Phone) -> tuple[str, ...]:
-    """The time zones in which a number may be; UTC where the tables know none."""
-    return _zones_of_prefix(phone.e164[1 : 1 + TIMEZONE_LONGEST_PREFIX])
+def zones_of(number: str) -> tuple[str, ...]:
+    """The time zones in which a number (E.164) may be; UTC where the tables know none."""
+    return _zones_of_prefix(number[1 : 1 + TIMEZONE_LONGEST_PREFIX])
 
 
 @lru_cache(maxsize=65_536)

@@ -7,10 +7,10 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.core.inbound import Outcome
@@ -47,17 +47,28 @@ def exposition(
 
     `duties`: what the law puts a date on, how many are open, in how many seconds the first is late.
     """
-    told = CollectorRegistry()
+    told = []
     if duties:
-        count = Gauge("optout_due", "Duties with a date, open", ["duty"], registry=told)
-        left = Gauge("optout_due_seconds", "Until the first is late", ["duty"], registry=told)
+        count = GaugeMetricFamily("optout_due", "Duties with a date, open", labels=["duty"])
+        left = GaugeMetricFamily("optout_due_seconds", "Until the first is late", labels=["duty"])
         for duty, number, seconds in duties:
-            count.labels(duty).set(number)
-            left.labels(duty).set(seconds)
+            count.add_metric([duty], number)
+            left.add_metric([duty], seconds)
+        told += [count, left]
     if watermark_age is not None:
         name = "optout_watermark_age_seconds"
-        Gauge(name, "Since when texts may be missing", registry=told).set(watermark_age)
-    return _counted() + generate_latest(told)
+        told.append(GaugeMetricFamily(name, "Since when texts may be missing", watermark_age))
+    return _counted() + generate_latest(_AtThisMoment(told))
+
+
+class _AtThisMoment:
+    """What was just read. The client's own gauges would be kept, a value for each process."""
+
+    def __init__(self, told: Sequence[Metric]) -> None:
+        self._told = told
+
+    def collect(self) -> Sequence[Metric]:
+        return self._told
 
 
 def _counted() -> bytes:

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from app.core import dossier_check as dossier
+from app.core.errors import CodeRefusedError
+from app.core.notices import given_notice
 from app.gateway import Gateway
-from tests.core.test_optin import NUMBER, Clock, Handset, code_in
+from tests.core.test_optin import NUMBER, Clock, Handset, ask, code_in, sent_code
 
 OTHER = "+393337654321"
 
@@ -21,6 +23,15 @@ def gateway(settings, clock):
     settings = settings.model_copy(update={"consent": "required"})
     with Gateway(settings, clock=clock) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def handset_joins(gateway):
+    def join():
+        handset = Handset(gateway, NUMBER)
+        handset.text(code_in(handset.text("START")))
+
+    return join
 
 
 @pytest.fixture
@@ -104,6 +115,91 @@ def test_what_the_dossier_tells_is_what_its_ledger_says(exported):
     ]
     for number, change in enumerate(changes):
         assert forged(change) != [], number
+
+
+def test_each_event_has_its_own_state_and_proof(exported):
+    """From asking to withdrawal: where the consent stood then, and the entry that says so."""
+    events = exported["consent_records"][0]["events"]
+    acts = {entry["id"]: entry["act"] for entry in exported["ledger"]}
+
+    assert [(e["event_type"], e["event_state"], acts[e["ledger_entry"]]) for e in events] == [
+        ("requested", "requested", "join"),
+        ("code_sent", "code_sent", "code_sent"),
+        ("confirmed", "given", "consent"),
+        ("given", "given", "consent"),
+        ("withdrawn", "withdrawn", "withdraw"),
+    ]
+
+
+def test_the_round_trip_by_sms_is_proven(exported):
+    """The code went as the answer to START, and came back in a text of this very number."""
+    [request] = exported["requests"]
+    trip, received = request["round_trip"], exported["messages_received"]
+
+    assert (trip["carried_by"], trip["sent_as"]) == ("reply", received[0]["provider_message_id"])
+    assert (trip["returned_by"], trip["returned_as"]) == ("sms", received[1]["provider_message_id"])
+    assert trip["seconds_to_return"] == 0
+    exported["requests"][0]["round_trip"]["returned_by"] = "web"
+    assert dossier.faults_in(exported) != []
+
+
+def test_the_round_trip_by_the_form_is_proven(gateway, clock):
+    """Sent, delivered, typed in: with times, spans, browser and wrong tries."""
+    services = gateway.services
+    pending = ask(gateway, door="web")
+    clock.advance(seconds=2)
+    [report] = services.provider.deliver(NUMBER)
+    services.deliveries.record(report)
+    clock.advance(seconds=3)
+    with pytest.raises(CodeRefusedError):
+        services.opt_ins.confirm(pending.id, "0")
+    browser = json.dumps({"address": "203.0.113.7", "user_agent": "Firefox"})
+    services.opt_ins.confirm(pending.id, sent_code(gateway), said=browser)
+
+    exported = services.dossiers.export(NUMBER)
+
+    trip = exported["requests"][0]["round_trip"]
+    assert (trip["carried_by"], trip["returned_by"]) == ("message", "web")
+    assert (trip["seconds_to_delivery"], trip["seconds_to_return"]) == (2, 5)
+    assert (trip["address"], trip["user_agent"], trip["wrong_codes"]) == (
+        "203.0.113.7",
+        "Firefox",
+        1,
+    )
+    assert dossier.faults_in(exported) == []
+
+
+def test_the_notice_that_was_shown_is_proven(gateway, handset_joins):
+    """A notice that changed later is another version; the consent keeps the one of its day."""
+    first = given_notice("Informativa di oggi", None)
+    gateway.services.programs.edit("default", {"notice_url": "https://x.example"}, notice=first)
+    handset_joins()
+    later = given_notice("Informativa di domani", None)
+    gateway.services.programs.edit("default", {"notice_url": "https://y.example"}, notice=later)
+
+    exported = gateway.services.dossiers.export(NUMBER)
+
+    told = exported["consent_records"][0]["processing"]
+    assert (told["privacy_notice"], told["privacy_notice_version"]) == ("https://x.example", 1)
+    assert told["privacy_notice_text"] == "Informativa di oggi"
+    entry = exported["ledger"][0]["evidence"]
+    assert entry["notice_sha256"] == told["privacy_notice_sha256"] == first.digest.hex()
+    for record in (exported["requests"][0], told):
+        record |= {"notice_text": "other", "privacy_notice_text": "other"}
+    assert dossier.faults_in(exported) != []
+
+
+def test_a_code_that_did_not_go_out_is_not_recorded_as_sent(gateway):
+    """START from a number whose answers are spent for the hour: asked, and no code sent."""
+    handset = Handset(gateway, NUMBER)
+    for _ in range(gateway.services.policy.replies_per_hour):
+        handset.text("INFO")
+    assert handset.text("START") is None
+
+    exported = gateway.services.dossiers.export(NUMBER)
+
+    assert [entry["act"] for entry in exported["ledger"]] == ["join"]
+    assert exported["requests"][0]["code_sent_at"] is None
 
 
 def test_a_renewal_is_proven_as_well(gateway, clock):

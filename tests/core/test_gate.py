@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.core.consent import Evidence
 from app.core.errors import NotSentError, Reason, StorageUnavailableError
+from app.core.gate import _BATCH as BATCH
 from app.core.gate import Scope
 from app.core.models import ALL_PROGRAMS, Program, Purpose
 from app.core.services import Services
@@ -122,23 +123,32 @@ def test_an_unknown_program_lets_nothing_through(services):
 
 
 def test_an_endless_list_is_decided_as_it_comes(services, database):
-    """Constant memory: the list is read a thousand at a time, with one statement each."""
+    """Constant memory: a batch is read ahead of the one decided on, with one statement each."""
     taken = count()
     numbers = (f"+39333{next(taken):07d}" for _ in iter(int, 1))
     with counted_statements(database.engine) as statements:
-        decisions = list(islice(services.gate.check(numbers, MARKETING), 2500))
+        decisions = list(islice(services.gate.check(numbers, MARKETING), 2 * BATCH + 1))
     assert all(decision.allowed for decision in decisions)
-    assert next(taken) == 3000
-    assert len(statements) == 3
+    assert next(taken) == 4 * BATCH
+    assert len(statements) <= 4
+
+
+def test_a_long_list_is_answered_number_by_number(services):
+    """In every place of several batches: suppressed, unreadable and allowed ones."""
+    suppress(services, ALL_PROGRAMS)
+    others = [f"+39333{place:07d}" for place in range(2 * BATCH)]
+    asked = [PERSON, *others[:BATCH], "nonsense", PERSON, *others[BATCH:], PERSON]
+    refused = [d.to for d in services.gate.check(iter(asked), MARKETING) if not d.allowed]
+    assert refused == [PERSON, "nonsense", PERSON, PERSON]
 
 
 def test_a_list_that_cannot_be_read_lets_nothing_through(services, outage):
     """Fail closed, also in the middle of a long list."""
-    decisions = services.gate.check([PERSON] * 1500, MARKETING)
-    assert len(list(islice(decisions, 1000))) == 1000
+    decisions = services.gate.check([PERSON] * 4 * BATCH, MARKETING)
+    assert len(list(islice(decisions, BATCH))) == BATCH
     outage.begin()
     with pytest.raises(StorageUnavailableError):
-        next(decisions)
+        list(islice(decisions, 2 * BATCH + 1))
 
 
 def test_times_are_read_from_the_clock_that_is_given(services, phones, clock: FakeClock, reason):

@@ -1,6 +1,10 @@
 """An outage, from the telephone to the end: texts whose webhooks were lost, found and acted on."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +15,7 @@ from app.cli import main
 from app.core.policy import utc_now
 from tests.making import made_settings
 
+ROOT = str(Path(__file__).parents[2])
 NUMBERS = [f"+39333123{i}" for i in range(4000, 4010)]
 
 
@@ -55,6 +60,20 @@ def test_readyz_and_metrics_tell_until_when_texts_are_known(client):
         if line.startswith("optout_watermark_age_seconds")
     ]
     assert 60 <= float(line.split()[1]) < 120
+
+
+def test_the_age_of_the_watermark_is_told_once(tmp_path):
+    """However many processes are counted together: what each once read is not shown again."""
+    ask = "from app.web.metrics import exposition as e; e(1.0); print(e(2.0).decode())"
+    shown = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": ROOT},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    lines = [line for line in shown.splitlines() if line.startswith("optout_watermark")]
+    assert lines == ["optout_watermark_age_seconds 2.0"]
 
 
 def test_the_commands(client, database_url, monkeypatch):

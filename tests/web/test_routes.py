@@ -1,6 +1,7 @@
 """Every address has its guard: a new one must be entered here before it can be served."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask, request
@@ -96,14 +97,18 @@ def few_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def app(database_url: str) -> Flask:
-    return create_app(made_settings(database_url=database_url))
+def app(database_url: str) -> Iterator[Flask]:
+    app = create_app(made_settings(database_url=database_url))
+    yield app
+    app.extensions["gateway"].close()
 
 
 @pytest.fixture
-def twilio_app(database_url: str) -> Flask:
+def twilio_app(database_url: str) -> Iterator[Flask]:
     settings = made_settings(database_url=database_url, sms_provider="twilio")
-    return create_app(settings, FakeProvider())
+    app = create_app(settings, FakeProvider())
+    yield app
+    app.extensions["gateway"].close()
 
 
 def test_every_route_is_in_the_table(app: Flask):

@@ -43,7 +43,7 @@ def _is_quiet(phone: Phone, timing: Any, at: datetime) -> bool:
 
 def _quiet_ends(phone: Phone, timing: Any, at: datetime) -> datetime:
     """The first moment at which it is quiet in none of the zones where the number may be."""
-    ends = sorted(_next(timing.quiet_until, zone, at) for zone in zones_of(phone))
+    ends = sorted(_next(timing.quiet_until, zone, at) for zone in zones_of(phone.e164))
     return next((end for end in ends if not _is_quiet(phone, timing, end)), ends[-1])
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from app.core.language.clauses import Clauses
-from app.core.language.grammar import MEANT, NOT_MEANT, UNCLEAR, Grammar
+from app.core.language.grammar import LOOSE, MEANT, NOT_MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words, plain, words_of
@@ -123,6 +123,7 @@ def _phrases(words: Words) -> Meaning:
     """Look for what the words ask, in the languages that know most of them first."""
     review = False
     explained: Grammar | None = None
+    loose: Meaning | None = None
     for grammar in _concerned(frozenset(words.tokens)):
         for section, rule in grammar.rules(words.tokens):
             if section == MEANT:
@@ -131,21 +132,24 @@ def _phrases(words: Words) -> Meaning:
                 return Meaning(Intent.NONE, rule, TABLES_VERSION, grammar.language)
             if section == NOT_MEANT:
                 explained = explained or grammar
+            if section == LOOSE:
+                loose = loose or Meaning(Intent.OPT_OUT, rule, TABLES_VERSION, grammar.language)
             # What one language explains away is no riddle because it is a word in another.
             review = review or (section == UNCLEAR and explained in {None, grammar})
     if found := _CLAUSES.meaning(words, explained=explained is not None):
         return found
-    if explained is None and (found := _with_slips_undone(words)):
+    if explained is None and (found := loose or _with_slips_undone(words)):
         return found
     return Meaning(Intent.NONE, "possible" if review else "no_rule", TABLES_VERSION, review=review)
 
 
 def _with_slips_undone(words: Words) -> Meaning | None:
     """Look again, with slips undone, where no more than two words of a short text are unknown."""
-    unknown = sum(token not in _SPEAKERS and token not in MARKS for token in words.tokens)
-    if not 0 < unknown <= _MOST_SLIPS or len(words.tokens) > _LONGEST_WITH_SLIPS:
+    if len(words.tokens) > _LONGEST_WITH_SLIPS:
         return None
     for grammar in _concerned(frozenset(words.tokens)):
+        if not 0 < grammar.unknown(words.tokens) <= _MOST_SLIPS:
+            continue
         undone = grammar.with_slips_undone(words.tokens)
         if undone != words.tokens:
             sections = dict(grammar.rules(undone))

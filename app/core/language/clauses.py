@@ -52,29 +52,30 @@ class Clauses:
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             others = clauses[:place] + clauses[place + 1 :]
-            if found.unknown or found.negated or not self._is_request(found, clause, others):
+            last = place == len(clauses) - 1
+            if found.unknown or found.negated or not _asks(found, clause):
                 continue
-            closes = place == len(clauses) - 1 and _closes(found)
-            if closes or (not explained and self._asks_beside(found, others, words)):
+            if (last and self._closes(found, words)) or (
+                not explained and self._asks_beside(found, others, words)
+            ):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
 
-    def _is_request(self, found: Cover, clause: Clause, others: list[Clause]) -> bool:
-        """Whether the clause asks; one with an everyday word does where messages are the talk."""
-        if _asks(found, clause):
-            return True
-        everyday = any(keyword.intent is Intent.OPT_OUT for keyword in found.keywords)
-        alone = not found.roles - {Role.COURTESY, Role.EVERYTHING}
-        return (
-            everyday
-            and alone
-            and clause.closed_by != "?"
-            and len(others) == 1
-            and self._is_about_messages(others[0].words)
-        )
+    def _closes(self, found: Cover, words: Words) -> bool:
+        """Whether this is a request at the end of a message, nothing but courtesy with it."""
+        return _closing(found) and not found.roles - {Role.COURTESY} and self._things.isdisjoint(words.tokens)
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
-        return _unmistakable(found) or self._support(others, words)
+        if _unmistakable(found):
+            return True
+        if self._things.isdisjoint(words.tokens) and self._explain(others):
+            return not found.roles - {Role.COURTESY, Role.EVERYTHING}
+        everyday = all(k.everyday and not k.closing for k in found.keywords)
+        return not everyday and self._support(others, words)
+
+    def _explain(self, others: list[Clause]) -> bool:
+        """Whether the other clauses talk of messages, of numbers, or of why one wants no more."""
+        return any(self._is_about_messages(clause.words) for clause in others)
 
     def _support(self, others: list[Clause], words: Words) -> bool:
         """Whether the other clauses are about messages, courtesies, or together a signature."""
@@ -99,7 +100,8 @@ class Clauses:
         """Read STOP ACME and Acme stop: what is left over is the name of a program or a brand."""
         found = cover(clause)
         if (
-            not _asks(found, Clause(clause))
+            all(k.intent is not Intent.OPT_OUT for k in found.keywords)
+            or all(k.everyday and not k.closing for k in found.keywords)
             or found.negated
             or not 0 < len(found.unknown) <= _LONGEST_BRAND
         ):
@@ -125,7 +127,7 @@ class Clauses:
         if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
             return True
         named = all(word in words.named for word in left)
-        return named and (_unmistakable(found) or len(left) > 1)
+        return named and (_unmistakable(found) or _closing(found) or len(left) > 1)
 
 
 def parted(tokens: Phrase) -> list[Clause]:
@@ -145,10 +147,9 @@ def parted(tokens: Phrase) -> list[Clause]:
 
 def _asks(found: Cover, clause: Clause) -> bool:
     """Whether an opt-out keyword is there that is no question."""
-    return any(
-        keyword.intent is Intent.OPT_OUT and (not keyword.everyday or keyword.closing)
-        for keyword in found.keywords
-    ) and (clause.closed_by != "?" or _unmistakable(found))
+    return any(keyword.intent is Intent.OPT_OUT for keyword in found.keywords) and (
+        clause.closed_by != "?" or _unmistakable(found)
+    )
 
 
 def _unmistakable(found: Cover) -> bool:
@@ -156,6 +157,6 @@ def _unmistakable(found: Cover) -> bool:
     return any(keyword.unmistakable for keyword in found.keywords)
 
 
-def _closes(found: Cover) -> bool:
-    """Whether this keyword is a request at the end of a message, nothing but courtesy with it."""
-    return any(k.closing for k in found.keywords) and not found.roles - {Role.COURTESY}
+def _closing(found: Cover) -> bool:
+    """Whether a keyword is there that is a request at the end of a message."""
+    return any(keyword.closing for keyword in found.keywords)

@@ -32,10 +32,11 @@ _PART = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
 _FIRST_CHARACTER = 0xE000
 _UNKNOWN = "x"
+_SHORTEST_PART = 3
 _NUMBER = "0"
 _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace(".", r"\.")
 # The sections of a language's file that hold phrases, in the order in which they are tried.
-NOT_MEANT, MEANT, UNCLEAR = "not_meant", "phrases", "unclear"
+NOT_MEANT, MEANT, LOOSE, UNCLEAR = "not_meant", "phrases", "loose", "unclear"
 
 
 _compiled = cache(re.compile)
@@ -100,10 +101,15 @@ class Grammar:
             for word in words:
                 self._character(word)
         self._characters |= {alias: self._character(word) for alias, word in aliases.items()}
+        self._heads = {
+            word: self._characters[word]
+            for name in table.words("compounds", "heads")
+            for word in self._classes[name]
+        }
         common = frozenset().union(*(self._class(name) for name in ("soft", "and", "not", "want")))
         self._patterns = {
             section: Index(self._compiled(table.data.get(section, {})), common)
-            for section in (NOT_MEANT, MEANT, UNCLEAR)
+            for section in (NOT_MEANT, MEANT, LOOSE, UNCLEAR)
         }
 
     @property
@@ -114,6 +120,10 @@ class Grammar:
     def words(self, name: str) -> frozenset[str]:
         """Return the words of a class; none where the language has no such class."""
         return frozenset(self._classes.get(name, ()))
+
+    def unknown(self, tokens: tuple[str, ...]) -> int:
+        """Return how many of the words no phrase of this language names."""
+        return sum(token not in self._characters and token not in MARKS for token in tokens)
 
     def with_slips_undone(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Return the tokens with words of this language's phrases for slips of them."""
@@ -137,7 +147,7 @@ class Grammar:
             text, times = pattern.expression.subn(_blank, text)
             if times:
                 yield NOT_MEANT, pattern.rule
-        for section in (MEANT, UNCLEAR):
+        for section in (MEANT, LOOSE, UNCLEAR):
             for pattern in self._patterns[section].candidates(present):
                 if pattern.expression.search(text):
                     yield section, pattern.rule
@@ -146,7 +156,15 @@ class Grammar:
     def _encoded(self, token: str) -> str:
         if token in MARKS:
             return token
-        return self._characters.get(token) or (_NUMBER if token.isdecimal() else _UNKNOWN)
+        known = self._characters.get(token) or self._head(token)
+        return known or (_NUMBER if token.isdecimal() else _UNKNOWN)
+
+    def _head(self, token: str) -> str | None:
+        """Return the last part of a compound (werbemüll, firmenangebote), where they are written."""
+        if not self._heads:
+            return None
+        starts = range(_SHORTEST_PART, len(token) - _SHORTEST_PART + 1)
+        return next((self._heads[token[n:]] for n in starts if token[n:] in self._heads), None)
 
     def _character(self, word: str) -> str:
         new = chr(_FIRST_CHARACTER + len(self._characters))

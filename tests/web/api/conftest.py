@@ -47,6 +47,10 @@ class Asker:
         self._app = app
         self._headers = {"Authorization": authorization} if authorization else {}
 
+    @property
+    def headers(self):
+        return dict(self._headers)
+
     def post(self, path: str, json=None, **more):
         return self._ask("POST", path, json=json, **more)
 

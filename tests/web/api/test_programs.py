@@ -1,5 +1,7 @@
 """Programs by API."""
 
+import hashlib
+
 import pytest
 
 
@@ -48,6 +50,19 @@ def test_a_consent_text_is_followed_and_other_doors_do_not_replace_it(api):
     assert patch(api, "promo", text="Yes to SMS.").json["text_version"] == first["text_version"]
 
 
+def test_a_notice_is_followed_and_its_digest_told(api):
+    """By its words or, where the owner keeps the file, by its SHA-256; each has its version."""
+    words = "Informativa: chi, perché, quanto."
+    first = patch(api, "promo", notice_text=words, controller_name="Gino S.r.l.").json
+    second = patch(api, "promo", notice_sha256="AB" * 32).json
+
+    assert (first["notice_version"], second["notice_version"]) == (1, 2)
+    assert first["notice_sha256"] == hashlib.sha256(words.encode()).hexdigest()
+    assert second["notice_sha256"] == "ab" * 32
+    assert second["controller_name"] == "Gino S.r.l."
+    assert patch(api, "promo", notice_text=words).json["notice_version"] == 1
+
+
 def test_a_key_of_a_program_sees_its_own_and_changes_none(asker):
     """Whoever sends for a program does not decide how its consents are proven."""
     promo = asker("promo")
@@ -69,6 +84,8 @@ def test_a_key_of_a_program_sees_its_own_and_changes_none(asker):
         {"notice_url": "ftp://x"},
         {"yes_confirms": None},
         {"text": ""},
+        {"notice_sha256": "12"},
+        {"notice_text": "a", "notice_sha256": "00" * 32},
         {"colour": "red"},
     ],
 )

@@ -173,3 +173,16 @@ def test_no_table_about_persons_is_left_out_of_the_dossier():
     }
 
     assert about_persons == TABLES
+
+
+def test_the_dossier_can_be_had_as_a_document(app, api):
+    """With `Accept: text/html` it is the page to hand over, in a language that the asker reads."""
+    headers = api.headers | {"Accept": "text/html", "Accept-Language": "en"}
+
+    page = app.test_client().post(
+        "/api/v1/subscribers/export", json={"to": NUMBER}, headers=headers
+    )
+
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert 'lang="en"' in page.text
+    assert api.post("/subscribers/export", {"to": NUMBER}).mimetype == "application/json"
