@@ -28,7 +28,8 @@ def main() -> None:
                 url = f"sqlite:///{folder}/{turn}-{bool(key)}.db"
                 seconds.append(_seconds_of_a_stop(url, key))
     plain, encrypted = (statistics.median(each) * 1000 for each in took.values())
-    share = statistics.median(with_ / without for without, with_ in zip(*took.values(), strict=True)) - 1
+    pairs = zip(*took.values(), strict=True)
+    share = statistics.median(with_key / without for without, with_key in pairs) - 1
     print(f"a STOP: {plain:.2f} ms of CPU; encrypted {encrypted:.2f} ms: {share:+.1%} (limit 10%)")
 
 
