@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
-from bench import campaign, gate, inbound, millions, phone, send, start
+from bench import campaign, gate, inbound, language, millions, phone, send, start
 from bench.database import postgresql, version_of
 from bench.table import Row, as_markdown
 
@@ -15,6 +15,7 @@ _PARTS: dict[str, Callable[[str, argparse.Namespace], Iterable[Row]]] = {
     "gate": lambda url, given: gate.measure(url, given.sizes),
     "send": lambda url, _: send.measure(url),
     "phone": lambda _url, _given: phone.measure(),
+    "language": lambda _url, _given: language.measure(),
     "campaign": lambda url, _: campaign.measure(url),
     "start": lambda url, _: start.measure(url),
 }
@@ -44,9 +45,11 @@ def main() -> None:
     rows: list[Row] = []
     with postgresql() as url:
         print(_machine(url))
-        for name in given.parts or _PARTS:
-            rows += (_PARTS | _LONG_PARTS)[name](url, given)
-    print(as_markdown(rows))
+        try:
+            for name in given.parts or _PARTS:
+                rows.extend((_PARTS | _LONG_PARTS)[name](url, given))
+        finally:  # what was measured before something went wrong is not lost
+            print(as_markdown(rows))
 
 
 def _machine(url: str) -> str:

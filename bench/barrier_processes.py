@@ -39,9 +39,9 @@ def sender(door: str, given: Mapping[str, object]) -> Iterator[None]:
 
 @contextmanager
 def worker(given: Mapping[str, str], folder: Path, name: str) -> Iterator[None]:
-    """A Celery worker of two processes, as the Procfile starts one, with the chores' beat."""
+    """A Celery worker of one process and its sixteen threads, with the chores' beat."""
     command = [sys.executable, "-m", "celery", "--app", "app.worker", "worker", "--beat"]
-    command += ["--schedule", str(folder / f"{name}.beat"), "--concurrency", "2"]
+    command += ["--schedule", str(folder / f"{name}.beat"), "--concurrency", "1"]
     command += ["--hostname", f"{name}@%h", "--loglevel", "WARNING"]
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(

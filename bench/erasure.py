@@ -43,12 +43,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.erasure", description=__doc__)
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--pg-dump", default="pg_dump", help="one as new as the server")
+    parser.add_argument("--on", nargs="+", default=["sqlite", "postgresql"])
     given = parser.parse_args()
     faults = 0
-    with new_file() as url:
-        faults += _measure("SQLite", url, given.people, lambda: _files(url))
-    with postgresql() as server, new_database(server) as url:
-        faults += _measure("PostgreSQL", url, given.people, lambda: _dump(given.pg_dump, url))
+    if "sqlite" in given.on:
+        with new_file() as url:
+            faults += _measure("SQLite", url, given.people, lambda: _files(url))
+    if "postgresql" in given.on:
+        with postgresql() as server, new_database(server) as url:
+            faults += _measure("PostgreSQL", url, given.people, lambda: _dump(given.pg_dump, url))
     print("FAILED" if faults else "PASSED")
     return int(bool(faults))
 

@@ -17,7 +17,7 @@ import psutil
 _ROOT = Path(__file__).parent.parent
 OUR_CONFIG = str(_ROOT / "app/web/gunicorn_conf.py")
 NO_CONFIG = "/dev/null"  # gunicorn's defaults
-_START_LIMIT = 90.0  # seconds
+_START_LIMIT = 300.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,24 @@ def test_a_place_without_column_is_refused(listed):
     assert done("campaign", "list").stdout == ""
 
 
+def test_a_text_that_is_not_utf8_is_refused(listed):
+    """With what to do, and no traceback; nothing is kept."""
+    Path("text.txt").write_bytes("Perché no?".encode("latin-1"))
+    said = failed("campaign", "create", "--to", "people.csv", "--body-file", "text.txt")
+    assert "text.txt is not UTF-8" in said
+    assert done("campaign", "list").stdout == ""
+
+
+@pytest.mark.parametrize("cost", ["-0.5", "nan", "inf"])
+def test_a_cost_that_is_none_is_refused(listed, cost):
+    """What would make the estimate nonsense is said before the list is read."""
+    said = failed(
+        *("campaign", "create", "--to", "people.csv", "--body-file", "text.txt"),
+        *("--cost-per-segment", cost),
+    )
+    assert "a segment costs from 0" in said
+
+
 def test_a_campaign_is_sent_shown_and_reported(listed):
     """Run, status, list, and the report in its three forms."""
     campaign_id = created()

@@ -70,6 +70,11 @@ def test_exposure_names_who_took_what():
 
     shown = done("privacy", "exposure", "--since", "2020-01-01").stdout
     assert "suppressions export  1 people" in shown
+    done("subscriber", "export", NUMBER)
+    done("review", "list")
+    shown = done("privacy", "exposure", "--since", "2020-01-01").stdout
+    assert "dossier  +39•••••••567" in shown
+    assert "reviews  0 people" in shown
     assert "Nothing" in done("privacy", "exposure", "--since", "2999-01-01").stdout
 
 

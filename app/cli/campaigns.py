@@ -24,6 +24,7 @@ from app.core.campaigns import NewCampaign
 from app.core.campaigns.page import page
 from app.core.campaigns.plan import listed_from
 from app.core.campaigns.report import Outcome
+from app.core.errors import InvalidInputError
 from app.core.models import Purpose
 from app.core.number_tables import NumberTable
 from app.core.schema import DEFAULT_PROGRAM
@@ -98,7 +99,11 @@ def create(
 
 def _text_of(path: str) -> str:
     with open_input(path) as file:
-        return file.read().decode("utf-8-sig").rstrip("\r\n")
+        content = file.read()
+    try:
+        return content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path} is not UTF-8 text: save it as UTF-8") from error
 
 
 @campaign.command()

@@ -21,6 +21,7 @@ def list_waiting(limit: int) -> None:
     """Show the texts that wait, newest first."""
     with open_gateway() as gateway:
         waiting = gateway.services.reviews.waiting(limit)
+        gateway.services.accesses.note(DOOR, operator(), "reviews", people=len(waiting))
     for each in waiting:
         click.echo(f"{each.id}  {each.number}  {moment(each.received_at)}  rule {each.rule}")
         click.echo(f"    {printable(each.text)}")

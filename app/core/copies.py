@@ -102,8 +102,8 @@ class CopySearches:
 
     def _is_of(self, logged: LoggedMessage, fingerprint: bytes) -> bool:
         theirs = logged.sender if logged.is_inbound else logged.recipient
-        phone = self._phones.read_sender(theirs)
-        return fingerprint in {phone.fingerprint, phone.former}
+        person = self._phones.read_sender(theirs)
+        return fingerprint in {person.fingerprint, person.former}
 
     def _postpone(self, row: Any, error: ProviderError) -> None:
         values = {

@@ -7,6 +7,7 @@ person stands under one fingerprint at any time, and docs/keys.md says why no do
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,8 +68,10 @@ def bring_forward(connection: Connection, former: Iterable[bytes]) -> dict[bytes
 def settle(database: Database, phones: Iterable[Phone]) -> None:
     """Before something is read of these numbers: that it stands where it is looked for."""
     if database.is_rekeying:
-        with database.write() as connection:
-            bring_forward(connection, (phone.former for phone in phones if phone.former))
+        former = iter([phone.former for phone in phones if phone.former])
+        while some := list(islice(former, _BATCH)):
+            with database.write() as connection:
+                bring_forward(connection, some)
 
 
 def _move(connection: Connection, moves: Sequence[dict[str, bytes]], generation: int) -> None:

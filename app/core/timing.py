@@ -2,7 +2,8 @@
 
 A program that has chosen neither may text at any time: no hours hold everywhere. Usual choices for
 marketing: 20:00 to 9:00 in Italy (courtesy hours), 21:00 to 8:00 in the United States (47 CFR
-64.1200(c)(1); some states are narrower). Service messages are not marketing and go at any time.
+64.1200(c)(1)). For numbers of the United States a program that has chosen hours keeps the law's
+besides, which in some states are narrower. Service messages are no marketing: they go at any time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from app.core.models import DeliveryStatus, OutboundMessage, Program, Purpose
 from app.core.phone import Phone
+from app.core.us_hours import is_quiet_by_law
 
 QUIET = "it is a quiet hour of this program where the recipient is"
 TOO_OFTEN = "this number has had as many messages of this program as its frequency cap allows"
@@ -36,7 +38,7 @@ def not_now(
         refused |= dict.fromkeys(_had_enough(connection, people, program, at), TOO_OFTEN)
     if program.quiet_from is not None:
         quiet = quiet_numbers(phones, program.quiet_from, program.quiet_until, at)
-        refused |= dict.fromkeys(quiet, QUIET)
+        refused |= dict.fromkeys(quiet | _quiet_by_law(phones, at), QUIET)
     return refused
 
 
@@ -53,6 +55,16 @@ def quiet_numbers(
         phone.fingerprint
         for phone in phones
         if any(is_quiet(zone) for zone in zones_of(phone.e164))
+    }
+
+
+def _quiet_by_law(phones: Iterable[Phone], at: datetime) -> set[bytes]:
+    """Those in the United States for whom a state's own hours forbid it."""
+    return {
+        phone.fingerprint
+        for phone in phones
+        if phone.region == "US"
+        and any(is_quiet_by_law(phone.e164, at.astimezone(_zone(z))) for z in zones_of(phone.e164))
     }
 
 

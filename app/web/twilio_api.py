@@ -48,13 +48,18 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.get("/Messages.json")
     def list_messages() -> Response:
         query = {name: request.args[name] for name in _FILTERS if name in request.args}
-        return jsonify(services.provider.list_messages(query))
+        page = services.provider.list_messages(query)
+        people = len({str(each.get("to")) for each in page.get("messages") or ()})
+        services.accesses.note("api", g.caller.requester, "messages", people=people)
+        return jsonify(page)
 
     @api.get("/Messages/<sid>.json")
     def fetch_message(sid: str) -> Response:
         if not _SID.match(sid):
             raise bare_error(404)
-        return jsonify(services.provider.fetch(sid))
+        message = services.provider.fetch(sid)
+        services.accesses.note("api", g.caller.requester, "message")
+        return jsonify(message)
 
     return api
 

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from app.core import retention
 from app.core.consent import Evidence
 from app.core.data_map import TABLES, Period
-from app.core.database import Database
 from app.core.errors import StorageUnavailableError
 from app.core.gate import Scope
 from app.core.models import (
@@ -29,10 +28,8 @@ from app.core.models import (
     Suppression,
 )
 from app.core.optin import Join
-from app.core.phone import PhoneReader
 from app.core.policy import Policy
 from app.core.services import Services
-from tests.databases import FINGERPRINT_KEY, SqliteDatabases
 from tests.making import PERSON, draft, held, text
 
 YEARS = 3
@@ -44,16 +41,6 @@ LAZY, KEEN, GONE, LISTED = (f"+39333123400{n}" for n in range(4))
 def services(database, phones, provider, clock, sleep) -> Services:
     """Marketing needs a consent, which lasts two years."""
     return Services.build(database, phones, Policy(consent_required=True), provider, clock, sleep)
-
-
-@pytest.fixture
-def on_sqlite(tmp_path, provider, clock, sleep):
-    """The same on one database: a thousand days on two would only cost time."""
-    database = Database(SqliteDatabases(tmp_path).migrated(), FINGERPRINT_KEY)
-    phones = PhoneReader("IT", FINGERPRINT_KEY)
-    policy = Policy(consent_required=True)
-    yield Services.build(database, phones, policy, provider, clock, sleep)
-    database.close()
 
 
 def code_in(body: str) -> str:
@@ -76,12 +63,11 @@ def reason(services: Services, number: str) -> str | None:
     return decision.reason
 
 
-def test_three_years_day_by_day(on_sqlite: Services, provider, clock):
+def test_three_years_day_by_day(services: Services, provider, clock):
     """On no day is anything older than its period, nor is anybody texted who must not be.
 
     One joins and never answers, one renews, one opts out in the second month, one was imported.
     """
-    services = on_sqlite
     silent = {services.phones.parse(number).fingerprint for number in (GONE, LISTED)}
     start = clock.now
     for number in (LAZY, KEEN, GONE):
@@ -211,6 +197,22 @@ def test_the_proof_stays_while_the_consent_does(services: Services, provider, cl
     clock.advance(days=1900)
     services.retention.prune()
     assert all(row.fingerprint is None for row in rows(services, LedgerEntry))
+
+
+def test_an_opt_out_can_be_proven_for_years(services: Services, provider, clock, phones):
+    """Six months after it (CTIA) and four years (TCPA), though messages are kept for a month."""
+    short = Policy(consent_required=True, retention=timedelta(days=30))
+    build = (services.database, phones, short, provider, clock)
+    services = Services.build(*build)
+    join(services, provider, PERSON)
+    services.inbox.receive(text("STOP", PERSON, "SMstop"))
+    clock.advance(days=4 * 365 + 1)
+    services.retention.prune()
+
+    assert rows(services, InboundMessage) == []
+    person = phones.parse(PERSON).fingerprint
+    [kept] = [row for row in rows(services, LedgerEntry) if row.act == Act.OPT_OUT]
+    assert (kept.fingerprint, kept.text) == (person, "STOP")
 
 
 def test_a_campaigns_places_go_with_time(services: Services, clock, phones, database):

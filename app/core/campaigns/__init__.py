@@ -30,6 +30,7 @@ from app.core.policy import Clock, Policy
 from app.core.programs import terms_of
 
 _LONGEST_NAME = 100
+_MOST_A_SEGMENT = 1_000_000  # in whatever currency
 THREADS = 16  # each waits for the provider most of the time
 
 
@@ -59,6 +60,8 @@ class NewCampaign:
         for share in (self.max_opt_out_share, self.max_failure_share):
             if not 0 < share <= 1:
                 raise InvalidInputError("a share must be above 0 and at most 1 (5 % is 0.05)")
+        if self.cost_per_segment is not None and not 0 <= self.cost_per_segment < _MOST_A_SEGMENT:
+            raise InvalidInputError(f"a segment costs from 0 to less than {_MOST_A_SEGMENT}")
 
 
 class Campaigns:

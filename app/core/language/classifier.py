@@ -6,7 +6,7 @@ from app.core.language.clauses import Clauses
 from app.core.language.grammar import LOOSE, MEANT, NOT_MEANT, UNCLEAR, Grammar
 from app.core.language.keywords import LEXICON
 from app.core.language.meaning import Intent, Meaning
-from app.core.language.normalise import MARKS, Words, plain, words_of
+from app.core.language.normalise import Words, plain, words_of
 from app.core.language.own_words import NO_OWN_WORDS, OwnWords
 from app.core.language.quoting import OwnText, own_text
 from app.core.language.spelling import Spelling

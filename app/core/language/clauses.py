@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from app.core.language.keywords import Cover, Role, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import KEYWORDS, TABLES_VERSION, Phrase
+from app.core.language.tables import KEYWORDS, TABLES, TABLES_VERSION, Phrase
 
 _LONGEST_SIGNATURE = 4
 _LONGEST_BRAND = 3
 _STOP = "stop"
-# The first words of opt-out keywords. A text with none of them has no such clause.
+# STOP behind one of these is the word, not the request: text STOP, envía STOP.
+_BEFORE_A_WORD = frozenset(
+    word for table in TABLES for word in table.words("courtesy", "before_a_word")
+)
+# The longest words of opt-out keywords. A text with none of them has no such clause.
 _ASKING = frozenset(
-    phrase[0] for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
+    max(phrase, key=len) for phrase, keyword in KEYWORDS.items() if keyword.intent is Intent.OPT_OUT
 )
 
 
@@ -46,24 +50,32 @@ class Clauses:
         """
         if _ASKING.isdisjoint(words.tokens):
             return None
+        if not explained and _shouted_at_the_end(words):
+            return Meaning(Intent.OPT_OUT, "keyword_shouted", TABLES_VERSION)
         clauses = parted(words.tokens)
         if len(clauses) == 1:
-            return None if explained else self._beside_a_name(words, clauses[0].words)
+            only = clauses[0].words
+            # SAIR Farmácia Luz: a keyword as it is printed, before a name made of everyday words.
+            printed = only[0] in words.shouted and words.named.issuperset(only)
+            return self._beside_a_name(words, only) if printed or not explained else None
         for place, clause in enumerate(clauses):
             found = cover(clause.words)
             others = clauses[:place] + clauses[place + 1 :]
             last = place == len(clauses) - 1
             if found.unknown or found.negated or not _asks(found, clause):
                 continue
-            if (last and self._closes(found, words)) or (
+            if (last and self._closes(found, others, words)) or (
                 not explained and self._asks_beside(found, others, words)
             ):
                 return Meaning(Intent.OPT_OUT, "keyword_clause", TABLES_VERSION, found.language())
         return None
 
-    def _closes(self, found: Cover, words: Words) -> bool:
+    def _closes(self, found: Cover, others: list[Clause], words: Words) -> bool:
         """Whether this is a request at the end of a message, nothing but courtesy with it."""
-        return _closing(found) and not found.roles - {Role.COURTESY} and self._things.isdisjoint(words.tokens)
+        if not _closing(found) or found.roles - {Role.COURTESY}:
+            return False
+        stop = any(keyword.closing and keyword.language is None for keyword in found.keywords)
+        return stop or self._things.isdisjoint(words.tokens) or self._explain(others)
 
     def _asks_beside(self, found: Cover, others: list[Clause], words: Words) -> bool:
         if _unmistakable(found):
@@ -118,16 +130,31 @@ class Clauses:
     def _is_name(self, words: Words, clause: Phrase, found: Cover) -> bool:
         """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
         left = found.unknown
+        named = words.named.issuperset(left)
+        begins = clause[0] not in left and (_closing(found) or _unmistakable(found))
+        if self._things.issuperset(left) or (named and begins):
+            return named and begins and not self._things.issuperset(left)
         if not self._things.isdisjoint(left):
             return False
         if _unmistakable(found) and Role.AROUND not in found.roles:
             return True
         if not self._vocabulary.isdisjoint(left) or any(word.endswith("ing") for word in left):
             return False
-        if clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers):
-            return True
-        named = all(word in words.named for word in left)
-        return named and (_unmistakable(found) or _closing(found) or len(left) > 1)
+        plain = not found.roles & {Role.AROUND, Role.COURTESY}
+        beside_stop = clause[0] == _STOP or (clause[-1] == _STOP and not found.numbers)
+        return (plain and beside_stop) or (named and (_unmistakable(found) or len(left) > 1))
+
+
+def _shouted_at_the_end(words: Words) -> bool:
+    """Whether STOP in capitals ends a text in small letters, and is not the word one sends."""
+    spoken = [token for token in words.tokens if token not in MARKS]
+    ends = len(spoken) > 1 and spoken[-1] == _STOP and words.tokens[-1] != "?"
+    return (
+        ends
+        and words.shouted <= {_STOP, "i", "a"}
+        and _STOP in words.shouted
+        and spoken[-2] not in _BEFORE_A_WORD
+    )
 
 
 def parted(tokens: Phrase) -> list[Clause]:

@@ -1,4 +1,4 @@
-"""Phrases: a text becomes a string, one character a word, and the grammar is written over words.
+r"""Phrases: a text becomes a string, one character a word, and the grammar is written over words.
 
 A language's file gives its word classes (`[words]`), named parts (`[parts]`) and its phrases. In a
 phrase, read left to right:
@@ -6,12 +6,17 @@ phrase, read left to right:
     {send}   a word of that class, or the part of that name
     mi       that very word
     ~        up to five soft words: articles, courtesy, adverbs (class `soft`), commas among them
+    -        the same without a comma
     _        any one word
     ;        here the clause ends, soft words aside: at a mark, a conjunction (class `and`), the end
     ^ $      the clause begins, ends, exactly here
-    ( | ) ? {0,3} (?! ) (?= )   as in regular expressions
+    0 9      a number; one as long as a telephone number
+    \. , \?  that very mark (in a table each backslash is written twice)
+    .{0,3}   up to three of anything, words and marks
+    ( | ) ? {0,3} (?! ) (?= ) (?<! )   as in regular expressions; behind (?<! one word or mark
 
 `[aliases]` gives the short forms of texting: each is read as its word, in this language only.
+`[compounds]` names the classes whose words end longer ones (werbemüll) in this language.
 
 Every repetition is bounded, so that a search takes time in proportion to the text.
 """
@@ -26,7 +31,7 @@ from app.core.language.slips import Slips
 from app.core.language.tables import NEVER_FUZZY, Table, expanded
 
 _ELEMENT = re.compile(
-    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[~_;^$])|\((?!\?)|\s+",
+    r"\{(?P<name>[a-z_]+)\}|(?P<word>[a-z]+)|(?P<sign>[-~_;^$])|\((?!\?)|\s+",
 )
 _PART = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = re.compile(r"\s*(?:\?|\{0,)")
@@ -34,6 +39,9 @@ _FIRST_CHARACTER = 0xE000
 _UNKNOWN = "x"
 _SHORTEST_PART = 3
 _NUMBER = "0"
+# As long as a telephone number or its better part.
+_LONG_NUMBER = "9"
+_LONG = 6
 _MARKS = "".join(sorted(MARKS)).replace("\n", r"\n").replace("?", r"\?").replace(".", r"\.")
 # The sections of a language's file that hold phrases, in the order in which they are tried.
 NOT_MEANT, MEANT, LOOSE, UNCLEAR = "not_meant", "phrases", "loose", "unclear"
@@ -49,6 +57,11 @@ class Pattern:
     rule: str
     source: str
     needs: tuple[frozenset[str], ...]
+    section: str
+
+    def may_be_in(self, present: frozenset[str]) -> bool:
+        """Whether a text with these characters could hold it."""
+        return not any(map(present.isdisjoint, self.needs))
 
     @property
     def expression(self) -> re.Pattern[str]:
@@ -57,25 +70,29 @@ class Pattern:
 
 
 class Index:
-    """The patterns of a section, found by the rarest of their words that a text has."""
+    """The patterns of some sections, found by the rarest of their words that a text has."""
 
     def __init__(self, patterns: Iterable[Pattern], common: frozenset[str]) -> None:
-        self._patterns = tuple(patterns)
-        self._always = [n for n, pattern in enumerate(self._patterns) if not pattern.needs]
+        self.all = tuple(patterns)
+        self._always = [n for n, pattern in enumerate(self.all) if not pattern.needs]
         self._by_character: dict[str, list[int]] = {}
-        for number, pattern in enumerate(self._patterns):
-            rarest = min(pattern.needs, key=lambda need: len(need & common), default=frozenset())
+        for number, pattern in enumerate(self.all):
+            rarest = min(
+                pattern.needs,
+                key=lambda need: (len(need & common), len(need)),
+                default=frozenset(),
+            )
             for character in rarest:
                 self._by_character.setdefault(character, []).append(number)
 
     def candidates(self, present: frozenset[str]) -> Iterator[Pattern]:
         """Yield, in their order, the patterns that a text with these characters could hold."""
         numbers = set(self._always)
-        for character in present:
-            numbers.update(self._by_character.get(character, ()))
+        for character in present & self._by_character.keys():
+            numbers.update(self._by_character[character])
         for number in sorted(numbers):
-            pattern = self._patterns[number]
-            if not any(need.isdisjoint(present) for need in pattern.needs):
+            pattern = self.all[number]
+            if pattern.may_be_in(present):
                 yield pattern
 
 
@@ -107,15 +124,20 @@ class Grammar:
             for word in self._classes[name]
         }
         common = frozenset().union(*(self._class(name) for name in ("soft", "and", "not", "want")))
-        self._patterns = {
-            section: Index(self._compiled(table.data.get(section, {})), common)
-            for section in (NOT_MEANT, MEANT, LOOSE, UNCLEAR)
-        }
+        sections = (NOT_MEANT, MEANT, LOOSE, UNCLEAR)
+        self._patterns = Index(
+            (p for name in sections for p in self._compiled(name, table.data.get(name, {}))),
+            common,
+        )
 
     @property
     def vocabulary(self) -> frozenset[str]:
         """Every word that a phrase or a class names."""
         return frozenset(self._characters)
+
+    def sources(self) -> Iterator[str]:
+        """Yield the expression that each phrase has become."""
+        return (pattern.source for pattern in self._patterns.all)
 
     def words(self, name: str) -> frozenset[str]:
         """Return the words of a class; none where the language has no such class."""
@@ -142,25 +164,26 @@ class Grammar:
     def rules(self, tokens: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield the phrases found as (section, rule). What is explained away is not found again."""
         text = "".join(self._encoded(token) for token in tokens)
-        present = frozenset(text)
-        for pattern in self._patterns[NOT_MEANT].candidates(present):
-            text, times = pattern.expression.subn(_blank, text)
-            if times:
-                yield NOT_MEANT, pattern.rule
-        for section in (MEANT, LOOSE, UNCLEAR):
-            for pattern in self._patterns[section].candidates(present):
-                if pattern.expression.search(text):
-                    yield section, pattern.rule
-                    break
+        found = ""
+        for pattern in self._patterns.candidates(frozenset(text)):
+            if pattern.section == NOT_MEANT:
+                text, times = pattern.expression.subn(_blank, text)
+                if times:
+                    yield NOT_MEANT, pattern.rule
+            elif pattern.section != found and pattern.expression.search(text):
+                found = pattern.section
+                yield found, pattern.rule
 
     def _encoded(self, token: str) -> str:
         if token in MARKS:
             return token
         known = self._characters.get(token) or self._head(token)
-        return known or (_NUMBER if token.isdecimal() else _UNKNOWN)
+        if known or not token.isdecimal():
+            return known or _UNKNOWN
+        return _NUMBER if len(token) < _LONG else _LONG_NUMBER
 
     def _head(self, token: str) -> str | None:
-        """Return the last part of a compound (werbemüll, firmenangebote), where they are written."""
+        """Return the last part of a compound: werbemüll, firmenangebote."""
         if not self._heads:
             return None
         starts = range(_SHORTEST_PART, len(token) - _SHORTEST_PART + 1)
@@ -170,12 +193,12 @@ class Grammar:
         new = chr(_FIRST_CHARACTER + len(self._characters))
         return self._characters.setdefault(word, new)
 
-    def _compiled(self, rules: Mapping[str, str]) -> Iterator[Pattern]:
+    def _compiled(self, section: str, rules: Mapping[str, str]) -> Iterator[Pattern]:
         for rule, written in rules.items():
             for line in _patterns(written):
                 phrase = _PART.sub(self._part, line)
                 source = _ELEMENT.sub(self._element, phrase)
-                yield Pattern(rule, source, tuple(self._needs(phrase)))
+                yield Pattern(rule, source, tuple(self._needs(phrase)), section)
 
     def _part(self, found: re.Match[str]) -> str:
         """Put a named part in place of its name; classes stay."""
@@ -202,6 +225,7 @@ class Grammar:
         soft, joining = "".join(sorted(self._class("soft"))), "".join(sorted(self._class("and")))
         return {
             "~": f"[{soft},]{{0,5}}",
+            "-": f"[{soft}]{{0,5}}",
             "_": f"[^{_MARKS}]",
             ";": f"(?=[{soft},]{{0,6}}(?:[{_MARKS}{joining}]|\\Z))",
             "^": f"(?<![^{_MARKS}])",
@@ -255,7 +279,6 @@ def _alternatives(group: str) -> list[str]:
 
 
 def _patterns(written: str) -> Iterator[str]:
-    """Yield one pattern a line; a line that begins with `#` is a comment."""
-    for line in written.splitlines():
-        if line.strip() and not line.strip().startswith("#"):
-            yield line.strip()
+    """Yield one pattern a line; indented lines go on with it, and a `#` begins a comment."""
+    lines = "\n".join(line for line in written.splitlines() if not line.startswith("#"))
+    yield from re.sub(r"\n +", " ", lines).split("\n")

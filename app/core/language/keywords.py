@@ -54,6 +54,9 @@ class Lexicon:
         for phrase, entry in entries:
             self._entries.setdefault(phrase, []).append(entry)
             self._longest[phrase[0]] = max(len(phrase), self._longest.get(phrase[0], 0))
+        self._telling = {
+            max(phrase, key=len) for phrase, listed in self._entries.items() if _tells(listed)
+        }
 
     def at(self, words: Phrase, start: int) -> tuple[int, list[Entry]]:
         """Return the length in words of the longest phrase at `start`, and its entries."""
@@ -61,6 +64,10 @@ class Lexicon:
             if entries := self._entries.get(words[start : start + length]):
                 return length, entries
         return 1, []
+
+    def tells_nothing(self, words: Iterable[str]) -> bool:
+        """Whether no keyword and no other telling phrase can be among the words."""
+        return self._telling.isdisjoint(words)
 
     def keyword(self, phrase: Phrase) -> Keyword | None:
         """Return the keyword that a whole phrase is, or None."""
@@ -75,6 +82,11 @@ class Lexicon:
     def words(self) -> frozenset[str]:
         """Return every word of every phrase."""
         return frozenset(word for phrase in self._entries for word in phrase)
+
+
+def _tells(entries: list[Entry]) -> bool:
+    """Whether a phrase can decide what a whole message means, and is no mere company."""
+    return any(isinstance(e, Keyword) or e[0] in {Role.POSSIBLE, Role.CODE_WORD} for e in entries)
 
 
 def _entries() -> Iterable[tuple[Phrase, Entry]]:

@@ -1,12 +1,15 @@
 """One slip of the finger: a letter left out, added, replaced, or swapped with the next."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 # In a shorter word only two letters that changed places are a slip and not another word, and in
 # a still shorter one only a letter that was typed twice.
 _SHORTEST = 5
 _SHORTEST_SWAPPED = 4
 _SHORTEST_DOUBLED = 2
+# Words come again and again: each is looked into once, and so many are remembered.
+_REMEMBERED = 16_384
 
 
 class Slips:
@@ -18,8 +21,9 @@ class Slips:
             slips = _without_one(word) if len(word) >= _SHORTEST_SWAPPED else []
             for slip in (word, *slips):
                 self._words_by_slip.setdefault(slip, set()).add(word)
+        self.meant = lru_cache(_REMEMBERED)(self._looked_into)
 
-    def meant(self, typed: str) -> str | None:
+    def _looked_into(self, typed: str) -> str | None:
         """Return the word that was meant, of several the one of the same length; or None."""
         near = {
             word

@@ -6,6 +6,7 @@ the tables name, unless the tables name what was typed as a word of its own.
 """
 
 import re
+from functools import lru_cache
 
 from app.core.language.normalise import LOST, MARKS
 from app.core.language.slips import Slips
@@ -20,6 +21,8 @@ _SHORTEST_DOUBLED = 5
 _SHORTEST_FUZZY = 6
 _SPELLED_LETTERS = 3
 _STOP = "stop"
+# Words come again and again: each is looked into once, and so many are remembered.
+_REMEMBERED = 16_384
 
 
 class Spelling:
@@ -39,6 +42,8 @@ class Spelling:
         self._spelt_k = spelt_k | keywords
         self._single = {_RUN.sub(r"\1", w): w for w in known if len(w) >= _SHORTEST_DOUBLED}
         self._slips = Slips({*FUZZY, *(word for word in keywords if len(word) >= _SHORTEST_FUZZY)})
+        self._known_or_mark = known | MARKS
+        self._meant = lru_cache(_REMEMBERED)(self._looked_into)
 
     def corrected(
         self, tokens: tuple[str, ...], kept: frozenset[str] = frozenset()
@@ -46,12 +51,16 @@ class Spelling:
         """Return the tokens with known words for misspelt ones; marks, and `kept`, stay."""
         if len([t for t in tokens if len(t) == 1 and t.isalnum()]) >= _SPELLED_LETTERS:
             tokens = _joined_letters(tokens)
-        if all(t in self._known or t in MARKS for t in tokens):
+        if self._known_or_mark.issuperset(tokens):
             return tokens
-        tokens = self._put_together(_with_last_letter(tokens))
-        return tuple(
-            word for token in tokens for word in ((token,) if token in kept else self._meant(token))
-        )
+        tokens = self._respaced(self._put_together(_with_last_letter(tokens)))
+        words: list[str] = []
+        for token in tokens:
+            if token in self._known_or_mark or token in kept:
+                words.append(token)
+            else:
+                words += self._meant(token)
+        return tuple(words)
 
     def _put_together(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Read "st op" and "can cel", where the pieces are the whole message."""
@@ -60,8 +69,30 @@ class Spelling:
         split = 1 < len(words) <= _SPELLED_LETTERS and not self._known.issuperset(words)
         return (together,) if split and together in self._keywords else tokens
 
-    def _meant(self, token: str) -> tuple[str, ...]:
-        if token in self._known or token in MARKS or token.isdecimal():
+    def _respaced(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Read "nonv oglio" and "mess aggi": a space one letter off, or in the middle of a word."""
+        kept: list[str] = []
+        for token in tokens:
+            before = kept[-1] if kept else ""
+            both_known = before in self._known and token in self._known
+            if both_known or len(before) == 1 or len(token) == 1 or not before:
+                kept.append(token)
+            else:
+                kept[-1:] = self._space_moved(before, token)
+        return tuple(kept)
+
+    def _space_moved(self, one: str, other: str) -> tuple[str, ...]:
+        if one not in self._known and other not in self._known:
+            for moved in ((one[:-1], one[-1] + other), (one + other[0], other[1:])):
+                if self._known.issuperset(moved):
+                    return moved
+        joined = one + other
+        if len(joined) >= _SHORTEST_DOUBLED and joined in self._keywords:
+            return (joined,)
+        return (one, other)
+
+    def _looked_into(self, token: str) -> tuple[str, ...]:
+        if token.isdecimal():
             return (token,)
         if token in TYPOS:
             return (TYPOS[token],)
@@ -94,7 +125,8 @@ class Spelling:
             return (single,)
         if single in self._single:
             return (self._single[single],)
-        if known := next((word for word in _with_k_spelt(token) if word in self._spelt_k), None):
+        spelt = () if token in NEVER_FUZZY else _with_k_spelt(token)
+        if known := next((word for word in spelt if word in self._spelt_k), None):
             return (known,)
         if len(token) >= _SHORTEST_FUZZY - 1 and token not in NEVER_FUZZY:
             token = self._slips.meant(token) or token

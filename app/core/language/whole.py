@@ -18,7 +18,11 @@ def whole_message(words: Words, typed: Words, lexicon: Lexicon = LEXICON) -> Mea
 
     `typed` are the words before spelling was corrected: consent is read from them alone.
     """
-    return opt_in(typed, lexicon) or read_cover(words, cover(words.tokens, lexicon))
+    if in_ := opt_in(typed, lexicon):
+        return in_
+    if lexicon.tells_nothing(words.tokens) and not any(map(str.isdecimal, words.tokens)):
+        return None
+    return read_cover(words, cover(words.tokens, lexicon))
 
 
 def signs_only(text: str) -> Meaning:

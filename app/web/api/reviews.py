@@ -21,6 +21,7 @@ class ReviewRequests:
 
     def __init__(self, services: Services) -> None:
         self._queue = services.reviews
+        self._accesses = services.accesses
 
     def routes(self) -> Iterator[Route]:
         yield Route(
@@ -49,6 +50,7 @@ class ReviewRequests:
         """
         _require_all_programs(caller)
         texts = self._queue.waiting(asked.limit)
+        self._accesses.note("api", caller.requester, "reviews", people=len(texts))
         reviews = [Review.model_validate(text, from_attributes=True) for text in texts]
         return Reviews(reviews=reviews), 200
 
