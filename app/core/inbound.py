@@ -23,9 +23,10 @@ from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
 from app.core.replies import Reply, language_of_region, render
 from app.core.scheduled import ScheduledMessages
+from app.core.statements import Statement
 
 _Row = models.InboundMessage
-_STORE = sa.insert(_Row).returning(_Row.id)
+_STORE = Statement(sa.insert(_Row).returning(_Row.id))
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -236,4 +237,5 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    return turn.connection.execute(_STORE, row).scalar_one()
+    (stored,) = _STORE.run(turn.connection, row)
+    return int(stored.id)
