@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.core.encryption import Cipher
+from app.core.encryption import Cipher, cipher_of, set_cipher
 from app.core.errors import InvalidInputError, StorageUnavailableError
 from app.core.keys import FingerprintKeys
 from app.core.statements import Statement
@@ -203,7 +203,7 @@ def make_engine(url: str, cipher: Cipher | None = None) -> Engine:
     """
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     engine = _sqlite_engine(url) if is_sqlite else _postgresql_engine(url)
-    vars(engine.dialect)[_CIPHER] = cipher
+    set_cipher(engine.dialect, cipher)
     return engine
 
 
@@ -324,9 +324,6 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-_CIPHER = "optout_cipher"  # where an engine's dialect, which the types are given, has it
-
-
 class Encrypted(PlainText):
     """Plain text that is encrypted at rest, where the engine has a cipher."""
 
@@ -339,11 +336,11 @@ class Encrypted(PlainText):
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
         text = super().process_bind_param(value, dialect)
-        cipher: Cipher | None = vars(dialect).get(_CIPHER)
+        cipher = cipher_of(dialect)
         return text if text is None or cipher is None else cipher.encrypt(self.column, text)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        cipher: Cipher | None = vars(dialect).get(_CIPHER)
+        cipher = cipher_of(dialect)
         return value if value is None or cipher is None else cipher.decrypt(self.column, value)
 
 

@@ -10,10 +10,11 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-_MARK = "aes-siv:"  # then the key's id, and the ciphertext in base64
+MARK = "aes-siv:"  # then the key's id, and the ciphertext in base64
 _ID_LENGTH = 8
 
 
@@ -22,17 +23,16 @@ class Cipher:
 
     def __init__(self, current: str, former: Sequence[str] = ()) -> None:
         keys = {_id_of(key): AESSIV(_derived(key)) for key in (*former, current)}
-        self._prefixes = {f"{_MARK}{name}:": key for name, key in keys.items()}
+        self._prefixes = {f"{MARK}{name}:": key for name, key in keys.items()}
         self._prefix, self._key = list(self._prefixes.items())[-1]
         self.check = _id_of(current)
 
     def knows(self, check: str | None) -> bool:
         """Whether one of the keys is the one whose mark this is, or there never was one."""
-        return check is None or f"{_MARK}{check}:" in self._prefixes
+        return check is None or f"{MARK}{check}:" in self._prefixes
 
     def encrypt(self, column: str, text: str) -> str:
-        sealed = self._key.encrypt(text.encode() or _EMPTY, [column.encode()])
-        return self._prefix + base64.b64encode(sealed).decode()
+        return _sealed(self._prefix, self._key, column, text)
 
     def decrypt(self, column: str, stored: str) -> str:
         """The text; one that was stored before there was a key is as it stands."""
@@ -50,8 +50,33 @@ class Cipher:
         """Whether it is encrypted with the current key."""
         return stored.startswith(self._prefix)
 
+    def forms(self, column: str, text: str) -> list[str]:
+        """All that the text may be stored as: encrypted with each of the keys, or not yet."""
+        return [text, *(_sealed(*each, column, text) for each in self._prefixes.items())]
 
+    def prefixes(self) -> list[str]:
+        """How what can be decrypted begins."""
+        return list(self._prefixes)
+
+
+def set_cipher(dialect: sa.Dialect, cipher: Cipher | None) -> None:
+    """Let the types of this engine's dialect encrypt and decrypt."""
+    vars(dialect)[_ATTRIBUTE] = cipher
+
+
+def cipher_of(dialect: sa.Dialect) -> Cipher | None:
+    """What this engine encrypts with; None where it does not."""
+    cipher: Cipher | None = vars(dialect).get(_ATTRIBUTE)
+    return cipher
+
+
+_ATTRIBUTE = "optout_cipher"
 _EMPTY = b"\0"  # AES-SIV has nothing to encrypt in an empty text; no text of ours holds a NUL
+
+
+def _sealed(prefix: str, key: AESSIV, column: str, text: str) -> str:
+    sealed = key.encrypt(text.encode() or _EMPTY, [column.encode()])
+    return prefix + base64.b64encode(sealed).decode()
 
 
 def _derived(key: str) -> bytes:
