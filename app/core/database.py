@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.core.encryption import Cipher, cipher_of, set_cipher
+from app.core.encryption import Cipher, set_cipher
 from app.core.errors import InvalidInputError, StorageUnavailableError
 from app.core.keys import FingerprintKeys
 from app.core.statements import Statement
@@ -322,26 +322,6 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-class Encrypted(PlainText):
-    """Plain text that is encrypted at rest, where the engine has a cipher."""
-
-    cache_ok = True
-
-    def __init__(self, column: str) -> None:
-        """`column`: table.column, for which it is encrypted, and where alone it can be read."""
-        super().__init__()
-        self.column = column
-
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        text = super().process_bind_param(value, dialect)
-        cipher = cipher_of(dialect)
-        return text if text is None or cipher is None else cipher.encrypt(self.column, text)
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        cipher = cipher_of(dialect)
-        return value if value is None or cipher is None else cipher.decrypt(self.column, value)
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.

@@ -14,8 +14,11 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-MARK = "aes-siv:"  # then the key's id, and the ciphertext in base64
+_MARK = "aes-siv:"  # then the key's id, and the ciphertext in base64
 _ID_LENGTH = 8
+
+# How whatever is encrypted begins, for SQL's LIKE.
+MARK_OF_ANY = f"{_MARK}{'_' * _ID_LENGTH}:"
 
 
 class Cipher:
@@ -23,13 +26,13 @@ class Cipher:
 
     def __init__(self, current: str, former: Sequence[str] = ()) -> None:
         keys = {_id_of(key): AESSIV(_derived(key)) for key in (*former, current)}
-        self._prefixes = {f"{MARK}{name}:": key for name, key in keys.items()}
+        self._prefixes = {f"{_MARK}{name}:": key for name, key in keys.items()}
         self._prefix, self._key = list(self._prefixes.items())[-1]
         self.check = _id_of(current)
 
     def knows(self, check: str | None) -> bool:
         """Whether one of the keys is the one whose mark this is, or there never was one."""
-        return check is None or f"{MARK}{check}:" in self._prefixes
+        return check is None or f"{_MARK}{check}:" in self._prefixes
 
     def encrypt(self, column: str, text: str) -> str:
         return _sealed(self._prefix, self._key, column, text)

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.core.database import Encrypted, PlainText, RowNumber, UtcDateTime
+from app.core.database import PlainText, RowNumber, UtcDateTime
+from app.core.encrypted import Encrypted, EncryptedJson
 
 # What the chores look for among the messages that were sent: few rows, whatever the others are.
 # SQLite uses an index on such rows only where a query says so in the same words.
@@ -624,7 +625,9 @@ class CampaignRecipient(Base):
     )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
-    fields: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    fields: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedJson("campaign_recipients.fields")
+    )
     status: Mapped[str] = mapped_column(sa.String(20))
     attempt: Mapped[int]
     due_at: Mapped[datetime]

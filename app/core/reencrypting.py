@@ -1,4 +1,4 @@
-"""Encrypts what was stored before there was an ENCRYPTION_KEY, or with an earlier one."""
+"""Changes of ENCRYPTION_KEY: what was stored before is encrypted anew; a key that was lost."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +12,11 @@ from app.core.database import (
     INSTALLED,
     KEYS_TRUSTED,
     Database,
-    Encrypted,
     make_engine,
     translated_errors,
 )
-from app.core.encryption import Cipher
+from app.core.encrypted import Encrypted, as_stored
+from app.core.encryption import MARK_OF_ANY, Cipher
 from app.core.errors import InvalidInputError
 from app.core.models import Base, Installation, LedgerEntry
 
@@ -79,7 +79,7 @@ class Reencrypting:
 
     def _batch(self, table: sa.Table, after: Sequence[Any] | None) -> Sequence[Sequence[Any]]:
         key = sa.tuple_(*table.primary_key)
-        stored = [_as_stored(column) for column in _encrypted(table)]
+        stored = [as_stored(column) for column in _encrypted(table)]
         query = sa.select(*table.primary_key, *stored).order_by(*table.primary_key).limit(_BATCH)
         if after is not None:
             query = query.where(key > sa.tuple_(*after))
@@ -95,16 +95,62 @@ class Reencrypting:
         columns = _encrypted(table)
         for column, stored in zip(columns, row[len(keys) :], strict=True):
             if stored is not None and not self._cipher.is_current(stored):
-                text = self._cipher.decrypt(f"{table.name}.{column.name}", stored)
+                name = f"{table.name}.{column.name}"
+                anew = self._cipher.encrypt(name, self._cipher.decrypt(name, stored))
                 # Only what was read: somebody may have been erased meanwhile.
-                unchanged = _as_stored(column) == stored
-                connection.execute(
-                    sa.update(table).where(*this, unchanged).values({column.name: text})
-                )
+                unchanged = as_stored(column) == stored
+                values = {column.name: sa.literal(anew, sa.Text())}
+                connection.execute(sa.update(table).where(*this, unchanged).values(values))
 
 
-def _as_stored(column: sa.Column[Any]) -> sa.ColumnElement[str | None]:
-    return sa.type_coerce(column, sa.Text())
+def count_lost(url: str, cipher: Cipher) -> dict[str, int]:
+    """Per table, the rows in which something is encrypted with a key that is not at hand."""
+    engine = make_engine(url)
+    try:
+        with translated_errors(), engine.connect() as connection:
+            return _count_lost(connection, cipher)
+    finally:
+        engine.dispose()
+
+
+def give_up(url: str, cipher: Cipher) -> None:
+    """Empty what nobody can read any more, and make the database one of this key.
+
+    All in one transaction. The ledger's seals hold: an entry without its text is as one that was
+    erased. Whom suppressions and consents are about is known by the fingerprint, and stays.
+    """
+    engine = make_engine(url)
+    try:
+        with translated_errors(), engine.begin() as connection:
+            for table in _all_tables():
+                _empty(connection, table, cipher)
+            _write(connection, encryption_check=cipher.check)
+    finally:
+        engine.dispose()
+
+
+def _count_lost(connection: Connection, cipher: Cipher) -> dict[str, int]:
+    counts = {}
+    for table in _all_tables():
+        lost = sa.or_(*(_is_lost(column, cipher) for column in _encrypted(table)))
+        query = sa.select(sa.func.count()).select_from(table).where(lost)
+        counts[table.name] = connection.execute(query).scalar_one()
+    return {name: count for name, count in counts.items() if count}
+
+
+def _empty(connection: Connection, table: sa.Table, cipher: Cipher) -> None:
+    for column in _encrypted(table):
+        lost = _is_lost(column, cipher)
+        if column.nullable:
+            connection.execute(sa.update(table).where(lost).values({column.name: None}))
+        else:
+            connection.execute(sa.delete(table).where(lost))
+
+
+def _is_lost(column: sa.Column[Any], cipher: Cipher) -> sa.ColumnElement[bool]:
+    stored = as_stored(column)
+    readable = (stored.startswith(prefix) for prefix in cipher.prefixes())
+    return sa.and_(stored.like(MARK_OF_ANY + "%"), *(~each for each in readable))
 
 
 def _encrypted(table: sa.Table) -> list[sa.Column[Any]]:
@@ -113,5 +159,8 @@ def _encrypted(table: sa.Table) -> list[sa.Column[Any]]:
 
 def _tables() -> list[sa.Table]:
     """Not the ledger's, which is never written to again: its entries keep the key of their time."""
-    tables = [table for table in Base.metadata.sorted_tables if _encrypted(table)]
-    return [table for table in tables if table.name != LedgerEntry.__tablename__]
+    return [table for table in _all_tables() if table.name != LedgerEntry.__tablename__]
+
+
+def _all_tables() -> list[sa.Table]:
+    return [table for table in Base.metadata.sorted_tables if _encrypted(table)]

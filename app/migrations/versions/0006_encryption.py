@@ -14,3 +14,7 @@ def upgrade() -> None:
     with op.batch_alter_table("simulator_messages") as table:
         for name in ("sender", "recipient"):
             table.alter_column(name, type_=sa.Text(), existing_type=sa.String(length=64))
+    with op.batch_alter_table("campaign_recipients") as table:
+        table.alter_column(
+            "fields", type_=sa.Text(), existing_type=sa.JSON(), postgresql_using="fields::text"
+        )
