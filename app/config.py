@@ -279,6 +279,8 @@ def _simulator_secrets(given: Mapping[str, str]) -> tuple[dict[str, str], list[s
     except OSError as error:
         return {}, [f"{INSTANCE}/ can't be written ({error.strerror}): make it writable"]
     kept, problems = _env_file(SIMULATOR_SECRETS)
+    if "FINGERPRINT_KEY" in given:  # a database with a key of its own was not made with these
+        kept.pop("ENCRYPTION_KEY", None)
     lost = [name for name in _WITHOUT_DEFAULT if name not in kept and name not in given]
     advice = f"is missing in {SIMULATOR_SECRETS}: put it back, or begin anew without {INSTANCE}/"
     return kept, problems + [f"{name} {advice}" for name in lost]

@@ -205,6 +205,15 @@ def test_the_simulators_secrets_are_made_once():
     assert kept.stat().st_mode & 0o077 == 0
 
 
+def test_a_key_of_encryption_is_not_made_for_somebody_elses_database():
+    """Who brings the fingerprints' key has a database already: no new start may encrypt it anew."""
+    assert Settings.from_env({}).encryption_key
+    brought = {"FINGERPRINT_KEY": "made up for tests: fingerprints"}
+    assert Settings.from_env(brought).encryption_key == ""
+    both = brought | {"ENCRYPTION_KEY": "made up for tests: encryption"}
+    assert Settings.from_env(both).encryption_key == both["ENCRYPTION_KEY"]
+
+
 def test_two_starts_at_once_agree_on_the_simulators_secrets(tmp_path):
     """Of several processes that start together, all use the secrets that were kept."""
     program = "from app.config import Settings; print(Settings.from_env({}).fingerprint_key)"
