@@ -183,7 +183,7 @@ ENCRYPTION_KEY = "made up for tests: encryption"
 
 
 def test_encryption_survives_a_kill(settings, monkeypatch):
-    """Killed with -9 between and inside its batches and run again, all is encrypted, and readable."""
+    """Killed with -9 between and inside its batches and run again, all is encrypted, not lost."""
     assert "ENCRYPTION_KEY is missing" in failed("key", "encrypt", code=2)
     with Gateway(settings) as gateway:
         for place in range(3):

@@ -20,10 +20,19 @@ from app.core.models import InboundMessage as Row
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
 from app.core.privacy import erase_person
-from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, terms_of
+from app.core.programs import (
+    Terms,
+    all_terms,
+    joined_by,
+    named_by,
+    names_of,
+    notice_address,
+    terms_of,
+)
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
 from app.core.review import Verdict
+from app.core.timing import on_their_clock
 
 # Asking why one gets messages: whole message only.
 _WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
@@ -78,13 +87,15 @@ class Turn:
 class Said:
     """What is to be answered: the reply with its facts, the program's brand if it has its own.
 
-    `request_id`: of the request whose code the reply holds a place for.
+    `request_id`: of the request whose code the reply holds a place for. `notice`: the address of
+    the privacy notice, where the reply leads to a consent.
     """
 
     reply: Reply
     facts: dict[str, Any] = field(default_factory=dict)
     brand: str | None = None
     request_id: str | None = None
+    notice: str | None = None
 
 
 def understood(
@@ -104,6 +115,11 @@ def understood(
             if rest.intent is Intent.OPT_OUT:
                 return replace(rest, rule="program_keyword", topic=name)
     return meaning
+
+
+def asks_why(body: str) -> bool:
+    """Whether a text asks why its sender gets messages, and nothing else."""
+    return words(body) in _WHY
 
 
 def act(turn: Turn) -> Said | None:
@@ -169,7 +185,8 @@ def _join(turn: Turn, terms: Terms) -> Said:
     )
     if opened.code is None:
         return _joined(terms)
-    return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
+    notice = notice_address(terms, turn.policy)
+    return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id, notice)
 
 
 def _confirm(turn: Turn) -> Said | None:
@@ -226,7 +243,7 @@ def _other(turn: Turn) -> Said | None:
     """Words of this installation's own: a join word, or the question why."""
     if turn.meaning.review:
         return None
-    if words(turn.message.body) in _WHY:
+    if asks_why(turn.message.body):
         return _why(turn)
     terms = joined_by(turn.message.body, all_terms(turn.connection, turn.policy))
     return _join(turn, terms) if terms else None
@@ -240,8 +257,8 @@ def _why(turn: Turn) -> Said:
     terms = terms_of(turn.connection, first.program, turn.policy)
     facts = {
         "purpose": terms.purpose,
-        "since": first.given_at,
-        "until": first.expires_at,
+        "since": on_their_clock(first.given_at, turn.phone.e164),
+        "until": on_their_clock(first.expires_at, turn.phone.e164),
         "door": optin.door_of(turn.connection, first.request_id),
     }
     return Said(Reply.WHY_CONSENT, facts, terms.brand)

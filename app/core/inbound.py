@@ -21,7 +21,7 @@ from app.core.overtaken import is_overtaken
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
-from app.core.replies import Reply, language_of_region, render
+from app.core.replies import Reply, language_of_region, render, with_notice
 from app.core.scheduled import ScheduledMessages
 from app.core.statements import Statement
 
@@ -142,7 +142,12 @@ class Inbox:
         if said and said.reply is Reply.JOIN_CODE and said.request_id and outcome.reply:
             message_id = turn.message.provider_message_id
             optin.note_code_sent(
-                turn.connection, said.request_id, message_id, turn.now, carried_by="reply"
+                turn.connection,
+                said.request_id,
+                message_id,
+                outcome.reply,
+                turn.now,
+                carried_by="reply",
             )
         stored = _store(turn, outcome, said)
         if turn.meaning.review:
@@ -176,7 +181,10 @@ class Inbox:
             or self._policy.language
         )
         brand = said.brand or self._policy.brand
-        return Outcome(render(said.reply, language, brand, **said.facts), silence, meaning)
+        reply = render(said.reply, language, brand, **said.facts)
+        if said.notice:
+            reply = with_notice(reply, language, said.notice)
+        return Outcome(reply, silence, meaning)
 
 
 def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:

@@ -240,7 +240,7 @@ def test_fields_of_campaigns_survive_the_migration(databases):
     with engine.begin() as connection:
         config = schema._alembic()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
+        command.upgrade(config, "0006")
         schema._make_first_program(connection, BRAND, "it")
         connection.execute(sa.insert(Subscriber).values(fingerprint=b"1" * 32, first_seen_at=START))
         campaign = {"name": "spring", "program": "default", "purpose": "marketing", "body": "Ciao"}
