@@ -106,7 +106,9 @@ def build_services(
 ) -> Services:
     """Put the core together as the settings say; `provider` replaces the one they name."""
     former_keys = settings.former_keys()
-    database = Database(settings.database_url, settings.fingerprint_key, former_keys)
+    database = Database(
+        settings.database_url, settings.fingerprint_key, former_keys, cipher=settings.cipher()
+    )
     phones = PhoneReader(settings.default_region, settings.fingerprint_key, former_keys)
     policy = Policy(
         brand=settings.brand_name,

@@ -304,7 +304,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
-    "installation": Table(other="id fingerprint_check key_change"),
+    "installation": Table(other="id fingerprint_check key_change encryption_check"),
 }
 
 # What an erasure does, beyond the consents, suppressions and ledger, which app.core.consent alone
