@@ -1,6 +1,8 @@
 """Documents for people: whole, in their language, and loading nothing."""
 
+import csv
 import html
+import io
 import json
 import re
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import app.documents
-from app.documents import LANGUAGES, render_dossier
+from app.documents import LANGUAGES, render_dossier, table_of
 from app.documents.dossier import _words
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, ask, sent_code
@@ -111,3 +113,23 @@ def test_both_languages_have_the_same_words():
                 for name, value in table.items()}  # fmt: skip
 
     assert names(_words("it")) == names(_words("en"))
+
+
+def test_the_table_holds_every_value(dossier):
+    """A row for each: nothing that the JSON tells is missing, and the texts are word by word."""
+    rows = list(csv.DictReader(io.StringIO(table_of(dossier))))
+
+    assert {row["part"] for row in rows} == {part for part, held in dossier.items() if held != []}
+    texts = [row for row in rows if (row["part"], row["what"]) == ("messages_received", "body")]
+    assert [row["value"] for row in texts] == [m["body"] for m in dossier["messages_received"]]
+    assert [row["record"] for row in texts] == ["1", "2"]
+    assert all(row["when"] for row in texts)
+
+
+def test_no_value_of_the_table_is_a_formula():
+    """What somebody texted runs in no spreadsheet."""
+    bodies = ["=1+1", "+39333", "-2", "@SUM(A1)", "\t=1", "\r=1"]
+    table = table_of({"messages_received": [{"body": body} for body in bodies]})
+
+    values = [row["value"] for row in csv.DictReader(io.StringIO(table, newline=""))]
+    assert values == [f"'{body}" for body in bodies]

@@ -24,6 +24,8 @@ from app.core.models import (
     ConsentText,
     CopySearch,
     DeliveryReport,
+    FormerFingerprint,
+    HandsetCode,
     InboundMessage,
     LedgerEntry,
     LinkToken,
@@ -56,13 +58,30 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
     "accesses": (Access, "at"),
     "person_requests": (PersonRequest, "asked_at"),
     "copy_searches": (CopySearch, "since"),
+    "handset_codes": (HandsetCode, "created_at"),
 }
-# Columns that say nothing of the person: keys, and which colleague acted (EU Court of Justice,
-# C-579/21: when and why somebody looked is the person's to know, who of the staff it was is not).
-_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by", "closed_by"})
+# What the data map says is held of people and the dossier leaves out, each with the reason.
+_COLLEAGUE = (
+    "which colleague acted: when and why is the person's to know, who is not (CJEU C-579/21)"
+)
+NOT_TOLD: dict[str, str] = {
+    "accesses.who": _COLLEAGUE,
+    "review_holds.decided_by": _COLLEAGUE,
+    "person_requests.closed_by": _COLLEAGUE,
+    "outbound_messages.content_digest": "a digest of the text, which is told",
+    "provider_deletions.*": "of an erased person alone, and nothing in it leads to whom",
+    "rate_counts.key": "a hash that leads to nobody, gone when its window has passed",
+    "simulator_messages.*": "the simulated network's log: the provider's records, not ours",
+}
+_LEFT_OUT = frozenset(name.partition(".")[2] for name in NOT_TOLD) | {"fingerprint"}
 
 # All tables that know a person: what is not among them can't be in the dossier.
-TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
+TABLES = frozenset({table for table, _ in _PLAIN.values()}) | {
+    Consent,
+    FormerFingerprint,
+    LedgerEntry,
+    OptInRequest,
+}
 
 Json = dict[str, Any]
 

@@ -27,6 +27,7 @@ _OTHERS = (
     "accesses",
     "person_requests",
     "copy_searches",
+    "handset_codes",
 )
 
 
