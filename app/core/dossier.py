@@ -49,6 +49,7 @@ FORMAT = "optout-dossier/1"
 # The tables whose rows stand in the dossier as they are, each with the column that orders them.
 _PLAIN: dict[str, tuple[type[Any], str]] = {
     "subscriber": (Subscriber, "first_seen_at"),
+    "consents": (Consent, "given_at"),
     "suppressions": (Suppression, "since"),
     "messages_received": (InboundMessage, "received_at"),
     "messages_sent": (OutboundMessage, "created_at"),
@@ -77,7 +78,6 @@ _LEFT_OUT = frozenset(name.partition(".")[2] for name in NOT_TOLD) | {"fingerpri
 
 # All tables that know a person: what is not among them can't be in the dossier.
 TABLES = frozenset({table for table, _ in _PLAIN.values()}) | {
-    Consent,
     FormerFingerprint,
     LedgerEntry,
     OptInRequest,

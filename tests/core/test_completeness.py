@@ -17,6 +17,8 @@ from app.core.database import UtcDateTime
 from app.core.dossier import NOT_TOLD
 from app.core.models import Base
 from app.core.services import Services
+from app.documents import LANGUAGES, render_dossier, table_of
+from app.web.api.consent_models import Dossier
 from tests.making import PERSON
 
 OTHER = "+393337654321"
@@ -152,3 +154,26 @@ def test_nothing_of_anybody_else_is_told(services: Services, filled):
     ]
 
     assert found == []
+
+
+def test_the_api_gives_the_whole_dossier(services: Services, filled):
+    """No part is lost on the way through its model."""
+    dossier = services.dossiers.export(PERSON)
+
+    given = Dossier.model_validate(dossier).model_dump(mode="json")
+
+    assert set(given) == set(dossier)
+    assert given["handset_codes"] == dossier["handset_codes"] != []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_document_and_the_table_tell_it_too(services: Services, filled, language: str):
+    """Each part that holds something has its rows in the table, and its place to be read."""
+    dossier = services.dossiers.export(PERSON)
+
+    parts = {line.partition(",")[0] for line in table_of(dossier).splitlines()[1:]}
+    page = render_dossier(dossier, language)
+    assert parts >= {part for part, held in dossier.items() if held != []}
+    for part in ("subscriber", "person_requests", "copy_searches", "handset_codes", "campaigns"):
+        assert f"<h3>{part}</h3>" not in page, "a part without a name for readers"
+        assert dossier[part]
