@@ -29,7 +29,7 @@ from app.core.database import UtcDateTime
 from app.core.replies import CODE_PLACE
 from bench.database import engine_of, new_database, new_file, postgresql
 from bench.outage_provider import Entry, Log, logging_provider
-from bench.outage_story import Line, code_in, story
+from bench.outage_story import CODE, WRONG_CODE, Line, code_in, story
 from bench.servers import gunicorn
 from bench.settings import environment
 from bench.webhook import deliver
@@ -45,7 +45,10 @@ _STATES = {
     "consents": "SELECT fingerprint, program, channel, withdrawn_at IS NULL FROM consents",
     "open reviews": "SELECT fingerprint FROM review_holds WHERE decided_at IS NULL",
     "texts": "SELECT fingerprint, meaning, body FROM inbound_messages ORDER BY id",
-    "ledger acts": "SELECT fingerprint, act, program FROM ledger_entries ORDER BY id",
+    # Who asked to join too long ago is sent no code any more: that one act is rightly missing.
+    "ledger acts": (
+        "SELECT fingerprint, act, program FROM ledger_entries WHERE act <> 'code_sent' ORDER BY id"
+    ),
 }
 
 _ANSWERS = sa.text(
@@ -122,7 +125,7 @@ class Day:
         for number in self._tellers["subscribed"] + self._tellers["asked"]:
             self._text([Line(number, "ISCRIVIMI", last=False, alone=False)], both=True)
         for number in self._tellers["subscribed"]:
-            self._text([Line(number, "(the code)", last=True, alone=False)], both=True)
+            self._text([Line(number, CODE, last=True, alone=False)], both=True)
 
     def outage(self) -> None:
         """They text. The first of it is long ago when the gateway is back, the rest is not."""
@@ -134,7 +137,11 @@ class Day:
 
     def live(self) -> int:
         """Webhooks come again: for new texts, and late for some that the log has; of how many."""
-        late = [sid for sid in self.young if self._sids[sid].alone]
+        # A code may be over by then: what a webhook brings counts as said when it came.
+        codes = {CODE, WRONG_CODE}
+        late = [
+            sid for sid in self.young if self._sids[sid].alone and self._sids[sid].body not in codes
+        ]
         for place, sid in enumerate(late):
             line = self._sids[sid]
             body = line.in_words(self._down.codes.get(line.number))
@@ -142,7 +149,8 @@ class Day:
             body = random.choice(["STOP", "Ciao", "START"])
             new = Line(f"+39333900{place:04d}", body, last=True, alone=True)
             self._text([new], both=True)
-        self.young = [sid for sid in self.young if sid not in late]
+        # To an earlier text of somebody no answer is due once the last one has been read.
+        self.young = [sid for sid in self.young if sid not in late and self._sids[sid].last]
         return 2 * len(late)
 
     def _text(self, lines: Iterable[Line], *, both: bool, pace: float = 0.0) -> None:
@@ -210,7 +218,7 @@ def _wrong_answers(up: World, down: World, young: list[str]) -> list[str]:
     replies = {row.sid: row.body for row in rows}
     expected = {sid: up.replies[sid] for sid in young if sid in up.replies}
     print(f"  answered apart: {len(rows)}, the oldest after {max(ages, default=timedelta(0))}")
-    print(f"  of {len(expected)} young texts that the other gateway answered", flush=True)
+    print(f"  of {len(expected)} last and young texts that the other gateway answered", flush=True)
     late = [f"answered after {age}" for age in ages if age > _ANSWERED_WITHIN]
     missing = [f"not answered: {reply}" for sid, reply in expected.items() if sid not in replies]
     other = [

@@ -1,5 +1,6 @@
 """Documents for people: whole, in their language, and loading nothing."""
 
+import copy
 import csv
 import html
 import io
@@ -78,7 +79,8 @@ def test_the_document_says_nothing_raw(dossier):
     page = html.unescape(render_dossier(dossier, "it")).partition("<h3>verify_dossier.py")[0]
 
     assert not re.search(
-        r"[{}]|text_sha256|confirmed_by|wrong_codes|\bdefault\b", page.split("</style>")[1]
+        r"[{}]|text_sha256|confirmed_by|wrong_codes|\bdefault\b",
+        re.sub(r"https?://\S+", "", page.split("</style>")[1]),
     )
 
 
@@ -94,8 +96,31 @@ def test_anybody_can_verify_it_with_python_alone(dossier, tmp_path):
 
     whole = verified(dossier)
     assert (whole.returncode, dossier["seals"][-1]["digest"] in whole.stdout) == (0, True)
-    dossier["ledger"][0]["door"] = "sms"
-    assert f"FAULT: entry {dossier['ledger'][0]['id']} does not lead" in verified(dossier).stdout
+    assert whole.stdout.endswith(f"all {len(dossier['ledger'])} entries verified\n")
+    for name, change in _CHANGES.items():
+        forged = copy.deepcopy(dossier)
+        change(forged)
+        found = verified(forged)
+        assert (found.returncode, "FAULT: " in found.stdout) == (1, True), name
+
+
+def _unproven(dossier):
+    dossier["ledger"][0]["proof"] = None
+
+
+_CHANGES = {
+    "door": lambda d: d["ledger"][0].update(door="sms"),
+    "order": lambda d: d["ledger"].reverse(),
+    "no proof": _unproven,
+    "consent text": lambda d: d["requests"][0].update(text="forged"),
+    "prompt": lambda d: d["requests"][0].update(prompt="forged"),
+    "record's text": lambda d: d["consent_records"][0]["processing"].update(consent_text="forged"),
+    "time": lambda d: d["consent_records"][0]["events"][3].update(event_time="2020-01-01"),
+    "state": lambda d: d["consent_records"][0]["events"][4].update(event_state="given"),
+    "withdrawal": lambda d: d["consent_records"][0]["events"].pop(4),
+    "seal": lambda d: d["seals"][0].update(root="00" * 32),
+    "no seal": lambda d: d["seals"].clear(),
+}
 
 
 def test_a_forged_dossier_says_so(dossier):

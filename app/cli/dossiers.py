@@ -7,7 +7,7 @@ import click
 
 from app.cli.common import DOOR, leave, open_gateway, open_input, operator, say, written_whole
 from app.core.dossier_check import check
-from app.documents import LANGUAGES, render_dossier, table_of
+from app.documents import LANGUAGES, render_dossier, table_of, verifier
 
 
 @click.group()
@@ -58,6 +58,14 @@ def export(
 @click.group()
 def dossier() -> None:
     """A dossier that was handed out: whether it still says what was written."""
+
+
+@dossier.command()
+@click.argument("file", default="-")
+def script(file: str) -> None:
+    """Write the program that verifies a dossier with nothing but Python to FILE."""
+    with written_whole(file) as out:
+        out.write(verifier())
 
 
 @dossier.command()

@@ -17,16 +17,25 @@ from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS, RequestKind
 from app.core.models import InboundMessage as Row
-from app.core.person_words import DATA, ERASE, WHY
+from app.core.person_words import DATA, DATA_ASKED, ERASE, asks_why
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
 from app.core.privacy import erase_person
-from app.core.programs import Terms, all_terms, joined_by, named_by, names_of, terms_of
+from app.core.programs import (
+    Terms,
+    all_terms,
+    joined_by,
+    named_by,
+    names_of,
+    notice_address,
+    terms_of,
+)
 from app.core.provider import InboundMessage
 from app.core.replies import Reply
 from app.core.review import Verdict
+from app.core.timing import on_their_clock
 
-_ERASURE, _ACCESS = "erasure", "access"  # the rules by which such texts are understood
+_ERASURE = "erasure"  # the rule by which such a text is understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,15 @@ class Turn:
 class Said:
     """What is to be answered: the reply with its facts, the program's brand if it has its own.
 
-    `request_id`: of the request whose code the reply holds a place for.
+    `request_id`: of the request whose code the reply holds a place for. `notice`: the address of
+    the privacy notice, where the reply leads to a consent.
     """
 
     reply: Reply
     facts: dict[str, Any] = field(default_factory=dict)
     brand: str | None = None
     request_id: str | None = None
+    notice: str | None = None
 
 
 def understood(
@@ -83,7 +94,7 @@ def understood(
     if meaning.intent is not Intent.NONE:
         return meaning
     if language := DATA.get(words(message.body)):
-        return replace(meaning, rule=_ACCESS, language=language, review=False)
+        return replace(meaning, rule=DATA_ASKED, language=language, review=False)
     text = f" {words(message.body)} "
     for program in all_terms(connection, policy):
         for name in names_of(program):
@@ -158,7 +169,8 @@ def _join(turn: Turn, terms: Terms) -> Said:
     )
     if opened.code is None:
         return _joined(terms)
-    return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id)
+    notice = notice_address(terms, turn.policy)
+    return Said(Reply.JOIN_CODE, {"purpose": terms.purpose}, terms.brand, opened.id, notice)
 
 
 def _confirm(turn: Turn) -> Said | None:
@@ -213,11 +225,11 @@ def _help(_: Turn) -> Said:
 
 def _other(turn: Turn) -> Said | None:
     """A right that the person uses, or words of this installation's own: a join word."""
-    if turn.meaning.rule == _ACCESS:
+    if turn.meaning.rule == DATA_ASKED:
         return _data(turn)
     if turn.meaning.review:
         return None
-    if words(turn.message.body) in WHY:
+    if asks_why(turn.message.body):
         return _why(turn)
     terms = joined_by(turn.message.body, all_terms(turn.connection, turn.policy))
     return _join(turn, terms) if terms else None
@@ -238,8 +250,8 @@ def _why(turn: Turn) -> Said:
     terms = terms_of(turn.connection, first.program, turn.policy)
     facts = {
         "purpose": terms.purpose,
-        "since": first.given_at,
-        "until": first.expires_at,
+        "since": on_their_clock(first.given_at, turn.phone.e164),
+        "until": on_their_clock(first.expires_at, turn.phone.e164),
         "door": optin.door_of(turn.connection, first.request_id),
     }
     return Said(Reply.WHY_CONSENT, facts, terms.brand)

@@ -25,10 +25,17 @@ from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import Carrier
 from app.core.segments import count_segments
+from app.core.statements import Statement
 
 _Row = models.OutboundMessage
-_CLAIM = insert(_Row).on_conflict_do_nothing().returning(_Row)
-_LANGUAGE = sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
+_CLAIM = Statement(
+    insert(_Row)
+    .on_conflict_do_nothing()
+    .returning(_Row.id, _Row.provider, _Row.fingerprint, _Row.segments, _Row.reason)
+)
+_LANGUAGE = Statement(
+    sa.select(models.Program.language).where(models.Program.slug == sa.bindparam("program"))
+)
 
 # A claim that is older is not handed over any more: whoever waits for it may stop waiting.
 CLAIM_LIFETIME = timedelta(seconds=2)
@@ -84,13 +91,13 @@ class Claims:
             row = self._row(draft, phone, body, now)
             if refusal is not None:
                 row |= {"status": DeliveryStatus.REFUSED, "reason": refusal.reason, "body": None}
-            added = connection.execute(_CLAIM, row).first()
-            if added is None:
+            added = _CLAIM.run(connection, row)
+            if not added:
                 return Claimed(self._first_with_same_key(connection, row), now, first=True)
             if refusal is None and draft.purpose is Purpose.RENEWAL:
-                said = Evidence(draft.requester, added.body, {"message": added.id})
+                said = Evidence(draft.requester, row["body"], {"message": row["id"]})
                 consent.note_renewal(connection, phone.fingerprint, draft.program, said, now)
-        return Claimed(added, now, body, detail=refusal.detail if refusal else None)
+        return Claimed(added[0], now, body, detail=refusal.detail if refusal else None)
 
     def renew(self, claimed: Claimed, draft: Draft, phone: Phone) -> Claimed:
         """Ask the gate again after a pause in which nobody had to wait for this message.
@@ -126,8 +133,8 @@ class Claims:
             if connection.execute(sa.select(later)).scalar():
                 return None
             row = self._row(draft, phone, text, now)
-            added = connection.execute(_CLAIM, row).first()
-        return None if added is None else Claimed(added, now, text)
+            added = _CLAIM.run(connection, row)
+        return Claimed(added[0], now, text) if added else None
 
     def _refusal(
         self, connection: Connection, draft: Draft, phone: Phone, now: datetime
@@ -137,12 +144,15 @@ class Claims:
         return found.get(phone.fingerprint)
 
     def _with_way_out(self, connection: Connection, draft: Draft, phone: Phone) -> str:
-        which = {"program": draft.program}
-        language = connection.execute(_LANGUAGE, which).scalar() or self._policy.language
         token = wayout.token_of(self._phones, phone)
         if not wayout.can_be_answered(draft.sender):
             wayout.keep_token(connection, phone, token)
-        return wayout.with_way_out(draft.body, draft.sender, language, self._policy, token)
+        body = draft.body or ""
+        if wayout.is_in(body, draft.sender, self._policy, token):
+            return body
+        (program,) = _LANGUAGE.run(connection, {"program": draft.program})
+        language = program.language or self._policy.language
+        return wayout.with_way_out(body, draft.sender, language, self._policy, token)
 
     def _row(self, draft: Draft, phone: Phone, body: str, now: datetime) -> dict[str, Any]:
         return {

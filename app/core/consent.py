@@ -11,25 +11,52 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from app.core.database import insert, storable
 from app.core.ledger import digests_of
 from app.core.models import ALL_PROGRAMS, Act, Channel, Consent, LedgerEntry, Suppression
+from app.core.statements import Statement
 
 OPT_OUT = "opt_out"  # the reason of a suppression that the person asked for
 UNREACHABLE = "unreachable"  # report after report said that there is no such handset
 PROVIDER_OPT_OUT = "provider_opt_out"  # the provider held an opt-out that we did not know of
 ERASED = "erased"  # the person was erased, and is not to be written to again
 
-_RECORD = sa.insert(LedgerEntry).returning(LedgerEntry.id)
-_ADD = insert(Suppression)
-_SUPPRESS = _ADD.on_conflict_do_update(
-    index_elements=["fingerprint", "program"],
-    set_={"reason": _ADD.excluded.reason, "ledger_entry_id": _ADD.excluded.ledger_entry_id},
-    # A later opt-out by the person says more than an earlier import or operator.
-    where=Suppression.reason != _ADD.excluded.reason,
-)
+_RECORD = Statement(sa.insert(LedgerEntry).returning(LedgerEntry.id))
+
+
+def _or_correct(added: postgresql.Insert) -> postgresql.Insert:
+    """A later opt-out by the person says more than an earlier import or operator."""
+    new = added.excluded
+    return added.on_conflict_do_update(
+        index_elements=["fingerprint", "program"],
+        set_={"reason": new.reason, "ledger_entry_id": new.ledger_entry_id},
+        where=Suppression.reason != new.reason,
+    )
+
+
+def _both_in_one() -> sa.Select[Any]:
+    """The entry and the suppression that rests on it: one way to the database instead of two."""
+    columns = sa.inspect(LedgerEntry).columns
+    values = {each.name: sa.bindparam(each.name, type_=each.type) for each in columns}
+    del values["id"]
+    recorded = sa.insert(LedgerEntry).values(values).returning(LedgerEntry.id).cte("recorded")
+    rows = sa.select(
+        values["fingerprint"],
+        values["program"],
+        sa.bindparam("reason", type_=Suppression.reason.type),
+        sa.bindparam("since", type_=Suppression.since.type),
+        recorded.c.id,
+    )
+    names = ["fingerprint", "program", "reason", "since", "ledger_entry_id"]
+    suppressed = _or_correct(insert(Suppression).from_select(names, rows)).cte("suppressed")
+    return sa.select(recorded.c.id).add_cte(suppressed)
+
+
+_SUPPRESS = Statement(_or_correct(insert(Suppression)))
+_RECORD_AND_SUPPRESS = Statement(_both_in_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +97,10 @@ def opt_out(
     `consented`: False where it is known, under the lock, that there is no consent to withdraw.
     `said_at`: where that was earlier than now.
     """
-    entry = record(connection, Act.OPT_OUT, fingerprint, program, evidence, at)
-    _suppress(connection, fingerprint, program, OPT_OUT, entry, said_at or at)
+    entry = _entry(Act.OPT_OUT, fingerprint, program, evidence, at)
+    number = _record_and_suppress(connection, entry, said_at or at)
     if consented:
-        _withdraw(connection, fingerprint, program, entry, at)
+        _withdraw(connection, fingerprint, program, number, at)
 
 
 def suppress(
@@ -222,7 +249,8 @@ def record(
 ) -> int:
     """Append an entry to the ledger; its number. Without fingerprint it is about nobody to tell."""
     entry = _entry(act, fingerprint, program, evidence, at)
-    return connection.execute(_RECORD, entry).scalar_one()
+    (recorded,) = _RECORD.run(connection, entry)
+    return int(recorded.id)
 
 
 def _entry(
@@ -269,15 +297,16 @@ def _missing(
     return missing
 
 
-def _suppress(
-    connection: Connection,
-    fingerprint: bytes,
-    program: str,
-    reason: str,
-    entry: int,
-    at: datetime,
-) -> None:
-    connection.execute(_SUPPRESS, _suppression(fingerprint, program, reason, entry, at))
+def _record_and_suppress(connection: Connection, entry: dict[str, Any], since: datetime) -> int:
+    """Write an opt-out by the person; the entry's number."""
+    state = {"reason": OPT_OUT, "since": since}
+    if connection.dialect.name == "postgresql":  # SQLite has no INSERT within another statement
+        (recorded,) = _RECORD_AND_SUPPRESS.run(connection, entry | state)
+        return int(recorded.id)
+    (recorded,) = _RECORD.run(connection, entry)
+    key = {name: entry[name] for name in ("fingerprint", "program")}
+    _SUPPRESS.run(connection, key | state | {"ledger_entry_id": recorded.id})
+    return int(recorded.id)
 
 
 def _withdraw(

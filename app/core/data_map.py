@@ -115,6 +115,7 @@ TABLES: Mapping[str, Table] = {
                 Period.CONSENT,
             ),
             Held("channel email", "how to be reached", Aim.SEND, Period.CONSENT),
+            Held("prompt", "the SMS with the code, without it", Aim.PROOF, Period.CONSENT),
             Held("address user_agent", "the browser that asked", Aim.PROOF, Period.CONSENT),
             Held("code_expires_at attempts", "the code's round trip", Aim.PROTECT, Period.CODE),
         ),

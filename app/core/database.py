@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.errors import InvalidInputError, StorageUnavailableError
 from app.core.keys import FingerprintKeys
+from app.core.statements import Statement
 
 # Seconds to wait for a connection or a lock. Twilio gives a webhook 15 s in all.
 _PATIENCE = 5
@@ -241,9 +242,12 @@ def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+_BEGIN_IMMEDIATE = Statement(sa.text("BEGIN IMMEDIATE"))
+
+
 def _begin_immediate(connection: Connection) -> None:
     if not connection.get_execution_options().get("reading"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _BEGIN_IMMEDIATE.run(connection, {})
 
 
 def _without_transactions(engine: Engine) -> Engine:

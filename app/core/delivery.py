@@ -15,6 +15,7 @@ from app.core.overtaken import is_overtaken
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import DeliveryReport
+from app.core.statements import Statement
 
 # Reports come late and out of order; a message never goes back to an earlier status.
 _ORDER = (
@@ -31,11 +32,21 @@ _ORDER = (
     DeliveryStatus.READ,
 )
 
-_EARLY = sa.select(ReportRow).where(
-    ReportRow.provider == sa.bindparam("by"),
-    ReportRow.provider_message_id == sa.bindparam("message"),
+_EARLY = Statement(
+    sa.select(ReportRow).where(
+        ReportRow.provider == sa.bindparam("by"),
+        ReportRow.provider_message_id == sa.bindparam("message"),
+    )
 )
-
+# For a message that has just got the provider's id.
+HAS_REPORTS = (
+    sa.exists()
+    .where(
+        ReportRow.provider == OutboundMessage.provider,
+        ReportRow.provider_message_id == OutboundMessage.provider_message_id,
+    )
+    .correlate(OutboundMessage)
+)
 
 _ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
 
@@ -114,7 +125,7 @@ def apply_early_reports(
     """
     which = {"by": provider, "message": provider_message_id}
     latest = None
-    for row in connection.execute(_EARLY, which).all():
+    for row in _EARLY.run(connection, which):
         status = DeliveryStatus(row.status)
         report = DeliveryReport(provider, provider_message_id, status, error_code=row.error_code)
         if _move_forward(connection, report, now):

@@ -9,14 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.core import ledger, rekeying
 from app.core.access_information import access_information
-from app.core.consent_record import STANDARD, consent_record, shown_controller
+from app.core.consent_record import (
+    STANDARD,
+    consent_record,
+    given_in,
+    life_of,
+    request_of,
+    shown_controller,
+)
 from app.core.database import Database
+from app.core.language import Intent
 from app.core.models import (
     Access,
     CampaignRecipient,
@@ -38,13 +47,16 @@ from app.core.models import (
     Suppression,
 )
 from app.core.notices import notice_shown
+from app.core.person_words import DATA_ASKED, asks_why
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import all_terms, terms_of
 from app.core.round_trip import round_trip_of
 from app.core.timing import zones_of
 
-FORMAT = "optout-dossier/1"
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+FORMAT = "optout-dossier/2"
 
 # The tables whose rows stand in the dossier as they are, each with the column that orders them.
 _PLAIN: dict[str, tuple[type[Any], str]] = {
@@ -123,6 +135,8 @@ class Dossiers:
         with self._database.read() as connection:
             person = _Person(connection, fingerprint, self._policy)
             plain = {name: person.plain(*which) for name, which in _PLAIN.items()}
+            for each in plain["messages_received"]:
+                each["understood"] = _understood(each)
             names = rekeying.all_of(connection, fingerprint)
             told = {
                 **plain,
@@ -143,12 +157,18 @@ class Dossiers:
             "fingerprint": fingerprint.hex(),
             "former_fingerprints": [each.hex() for each in names[1:]],
             "known": bool(plain["subscriber"]),
+            "test_data": self._is_a_trial(),
             "controller": shown_controller(self._policy.controller, self._policy.brand),
             "access": access_information(self._policy, self._provider),
             "programs": programs,
             "consent_records": records,
             **told,
         }
+
+    def _is_a_trial(self) -> bool:
+        """Whether no network carries the messages, or no stranger's browser reaches the pages."""
+        host = urlsplit(self._policy.public_url).hostname
+        return self._provider == "simulator" or host in _LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +215,16 @@ class _Person:
         ]
 
     def consent_records(self, requests: Sequence[Json], ledger: Sequence[Json]) -> list[Json]:
-        by_id = {request["id"]: request for request in requests}
+        rows = {row.request_id: row for row in self.rows(Consent, "given_at")}
         return [
             consent_record(
-                row,
-                by_id.get(row.request_id),
-                terms_of(self.connection, row.program, self.policy),
-                ledger,
+                entry,
+                rows.get(entry["evidence"].get("request")),
+                request_of(entry, requests, ledger),
+                terms_of(self.connection, entry["program"], self.policy),
+                life_of(entry, ledger),
             )
-            for row in self.rows(Consent, "given_at")
+            for entry in given_in(ledger)
         ]
 
     def programs(self, dossier: Json) -> Json:
@@ -248,6 +269,17 @@ def _entry(row: Any, proof: Json | None) -> Json:
         "text_digest": row.text_digest.hex() if row.text_digest else None,
         "proof": proof,
     }
+
+
+def _understood(text: Json) -> str:
+    """What a text was taken for; also by the words of this house's own, which have no intent."""
+    if text["meaning"] != Intent.NONE:
+        return str(text["meaning"])
+    if text["rule"] == DATA_ASKED:
+        return "data"
+    if text["opt_in_request_id"]:
+        return "join"
+    return "why" if asks_why(text["body"] or "") else "none"
 
 
 def _plain(row: Any) -> Json:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import ledger, merkle
-from app.core.consent_record import events_of
+from app.core.consent_record import given_in, life_of, request_of, text_shown
 from app.core.dossier import FORMAT
 from app.core.models import Act
 from app.core.programs import text_digest
@@ -21,11 +21,8 @@ Json = Mapping[str, Any]
 
 # What a consent record tells of its request, and the request's own name for it.
 _OF_REQUEST = {
-    "consent_text": "text",
-    "consent_text_version": "text_version",
     "collection_method": "door",
     "collection_source": "source",
-    "language": "language",
     "privacy_notice": "notice_url",
     "privacy_notice_sha256": "notice_sha256",
     "privacy_notice_text": "notice_text",
@@ -147,22 +144,26 @@ def _untold(dossier: Json) -> Iterator[str]:
             yield f"request {request['id']}: {what} is not what the ledger says"
         if request["round_trip"] != round_trip_of(request["id"], dossier):
             yield f"request {request['id']}: the code's round trip is not what the ledger says"
-    for record in dossier["consent_records"]:
-        request = requests.get(record["header"]["record_id"])
-        if request is None or not _agrees(record, request, dossier["ledger"]):
+    given, records = given_in(dossier["ledger"]), dossier["consent_records"]
+    if len(given) != len(records):
+        yield f"{len(records)} consents are told, where the ledger has {len(given)}"
+    for entry, record in zip(given, records, strict=False):
+        request = request_of(entry, dossier["requests"], dossier["ledger"])
+        if not _agrees(record, request, entry, dossier["ledger"]):
             yield f"consent {record['header']['record_id']} is not what its request and ledger say"
 
 
-def _agrees(record: Json, request: Json, entries: Sequence[Json]) -> bool:
+def _agrees(record: Json, request: Json, entry: Json, ledger: Sequence[Json]) -> bool:
     """Whether a consent record tells what its request tells, and lived as the ledger has it."""
-    told, evidence = (
-        record["processing"],
-        entries_of(entries, request["id"])[Act.CONSENT]["evidence"],
-    )
-    expires_at = evidence.get("expires_at") or record["events"][-1]["event_time"]
-    life = events_of(entries, told["purposes"][0]["program"], expires_at)
-    return record["events"] == life and all(
-        told[name] == request[column] for name, column in _OF_REQUEST.items()
+    told = record["processing"]
+    return (
+        record["header"]["record_id"] == request["id"]
+        and told["purposes"][0]["program"] == entry["program"]
+        and record["events"] == life_of(entry, ledger)
+        and told["consent_text"] == text_shown(request)
+        and all(told[name] == request[column] for name, column in _OF_REQUEST.items())
+        and (told["program_text"], told["program_text_version"])
+        == (request["text"], request["text_version"])
     )
 
 
@@ -185,6 +186,7 @@ def _unlike(request: Json, entries: Mapping[str, Json]) -> Iterator[str]:
     if text_digest(request["text"] or "").hex() != first["evidence"]["text_sha256"]:
         yield "the text that was shown"
     yield from _other_notice(request, first["evidence"])
+    yield from _other_prompt(request, sent)
     if door != "renewal":
         if asked is not None:
             yield from _other_time("the time of asking", request["created_at"], asked["at"])
@@ -198,6 +200,14 @@ def _other_notice(request: Json, said: Json) -> Iterator[str]:
     words = request["notice_text"]
     if words is not None and text_digest(words).hex() != request["notice_sha256"]:
         yield "the notice's words"
+
+
+def _other_prompt(request: Json, sent: Json | None) -> Iterator[str]:
+    """The words of the SMS with the code, where one left."""
+    words = request["prompt"]
+    said = sent["evidence"].get("prompt_sha256") if sent else None
+    if (text_digest(words).hex() if words is not None else None) != said:
+        yield "the text of the SMS with the code"
 
 
 def _at(entry: Json | None) -> str | None:

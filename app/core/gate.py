@@ -30,6 +30,7 @@ from app.core.models import (
 )
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
+from app.core.statements import Statement
 from app.core.timing import not_now
 
 _BATCH = 5000  # numbers asked for in one query
@@ -78,7 +79,7 @@ def refusals(
     people = [phone.fingerprint for phone in phones]
     query = _query_for(scope.purpose, policy)
     given = {"people": end_to_end(people), "scope": scope.program}
-    facts = connection.execute(query, given).all()
+    facts = query.run(connection, given)
     program = next((fact.kind for fact in facts if fact.kind in {_PROGRAM, _TIMED}), None)
     if program is None:
         return dict.fromkeys(people, Refusal(Reason.UNKNOWN_PROGRAM))
@@ -91,7 +92,7 @@ def refusals(
     return refused
 
 
-def _query_for(purpose: Purpose, policy: Policy) -> sa.CompoundSelect[Any]:
+def _query_for(purpose: Purpose, policy: Policy) -> Statement:
     """To ask for a consent is marketing itself: no installation may assume the one it needs."""
     if purpose is Purpose.RENEWAL:
         return _FACTS_FOR_RENEWAL
@@ -147,7 +148,7 @@ _kind_of_program = sa.case((_is_timed, _TIMED), else_=_PROGRAM)
 _program: sa.BindParameter[str] = sa.bindparam("scope")
 _never = sa.type_coerce(sa.null(), UtcDateTime())
 _nobody = sa.type_coerce(sa.null(), Suppression.fingerprint.type)
-_FACTS = sa.union_all(
+_facts = sa.union_all(
     _part(Suppression, "suppressed", _never, Suppression.program.in_((_program, ALL_PROGRAMS))),
     _part(ReviewHold, "held", ReviewHold.due_at, ReviewHold.decided_at.is_(None)),
     _fact(_nobody, _kind_of_program, _never).where(Program.slug == _program),
@@ -159,20 +160,23 @@ _agreed = _part(
     Consent.program == _program,
     Consent.withdrawn_at.is_(None),
 )
-_FACTS_WITH_CONSENT: sa.CompoundSelect[Any] = sa.union_all(
-    *_FACTS.selects,
-    _part(
-        OptInRequest,
-        "pending",
-        OptInRequest.code_expires_at,
-        OptInRequest.program == _program,
-        OptInRequest.status == RequestStatus.PENDING,
-    ),
-    _agreed,
+_FACTS = Statement(_facts)
+_FACTS_WITH_CONSENT = Statement(
+    sa.union_all(
+        *_facts.selects,
+        _part(
+            OptInRequest,
+            "pending",
+            OptInRequest.code_expires_at,
+            OptInRequest.program == _program,
+            OptInRequest.status == RequestStatus.PENDING,
+        ),
+        _agreed,
+    )
 )
 # A consent that was asked for again counts no more for a second asking.
-_FACTS_FOR_RENEWAL: sa.CompoundSelect[Any] = sa.union_all(
-    *_FACTS.selects, _agreed.where(Consent.renewal_asked_at.is_(None))
+_FACTS_FOR_RENEWAL = Statement(
+    sa.union_all(*_facts.selects, _agreed.where(Consent.renewal_asked_at.is_(None)))
 )
 
 

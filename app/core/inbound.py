@@ -21,11 +21,12 @@ from app.core.overtaken import is_overtaken
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.provider import InboundMessage
-from app.core.replies import Reply, language_of_region, render
+from app.core.replies import Reply, language_of_region, render, with_notice
 from app.core.scheduled import ScheduledMessages
+from app.core.statements import Statement
 
 _Row = models.InboundMessage
-_STORE = sa.insert(_Row).returning(_Row.id)
+_STORE = Statement(sa.insert(_Row).returning(_Row.id))
 
 # What a provider's own answer can stand for; a code for joining is never among it.
 _ANSWERED_BY_PROVIDERS = frozenset(
@@ -141,7 +142,12 @@ class Inbox:
         if said and said.reply is Reply.JOIN_CODE and said.request_id and outcome.reply:
             message_id = turn.message.provider_message_id
             optin.note_code_sent(
-                turn.connection, said.request_id, message_id, turn.now, carried_by="reply"
+                turn.connection,
+                said.request_id,
+                message_id,
+                outcome.reply,
+                turn.now,
+                carried_by="reply",
             )
         stored = _store(turn, outcome, said)
         if turn.meaning.review:
@@ -175,7 +181,10 @@ class Inbox:
             or self._policy.language
         )
         brand = said.brand or self._policy.brand
-        return Outcome(render(said.reply, language, brand, **said.facts), silence, meaning)
+        reply = render(said.reply, language, brand, **said.facts)
+        if said.notice:
+            reply = with_notice(reply, language, said.notice)
+        return Outcome(reply, silence, meaning)
 
 
 def _with_opt_out_type(meaning: Meaning, opt_out_type: str | None) -> Meaning:
@@ -236,4 +245,5 @@ def _store(turn: Turn, outcome: Outcome, said: Said | None) -> int:
         "opt_in_request_id": said.request_id if said else None,
         "silence": outcome.silence,
     }
-    return turn.connection.execute(_STORE, row).scalar_one()
+    (stored,) = _STORE.run(turn.connection, row)
+    return int(stored.id)

@@ -217,7 +217,10 @@ class Consent(Base):
 
 
 class OptInRequest(Base):
-    """Somebody asked to join a program: what was shown, by which door, the code's round trip."""
+    """Somebody asked to join a program: what was shown, by which door, the code's round trip.
+
+    `prompt`: the SMS that carried the code, the code's place left open.
+    """
 
     __tablename__ = "opt_in_requests"
     __table_args__ = (sa.Index("ix_opt_in_requests_by_number", "fingerprint", "created_at"),)
@@ -241,6 +244,7 @@ class OptInRequest(Base):
     created_at: Mapped[datetime]
     code_sent_at: Mapped[datetime | None]
     code_message_id: Mapped[str | None] = mapped_column(sa.String(64))
+    prompt: Mapped[str | None]
     confirmed_at: Mapped[datetime | None]
     confirmed_by: Mapped[str | None] = mapped_column(sa.String(64))
 

@@ -45,8 +45,15 @@ from app.core.notices import notice_shown
 from app.core.outbound import Draft, Outbox
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
-from app.core.programs import Terms, digest_kept, keep_text, terms_of, text_digest
-from app.core.replies import CODE_PLACE, Reply, render
+from app.core.programs import (
+    Terms,
+    digest_kept,
+    keep_text,
+    notice_address,
+    terms_of,
+    text_digest,
+)
+from app.core.replies import CODE_PLACE, Reply, render, with_notice
 from app.core.wayout import can_be_answered
 
 _HOUR = timedelta(hours=1)
@@ -200,7 +207,11 @@ class OptIns:
         language = join.language or terms.language
         can_answer = can_be_answered(terms.sender)
         reply = Reply.JOIN_CODE_FOR_PAGE if can_answer else Reply.JOIN_CODE_FOR_FORM
-        kept = render(reply, language, terms.brand, purpose=terms.purpose)
+        kept = with_notice(
+            render(reply, language, terms.brand, purpose=terms.purpose),
+            language,
+            notice_address(terms, self._policy),
+        )
         draft = Draft(
             phone.e164,
             with_code(kept, opened.code),
@@ -214,7 +225,7 @@ class OptIns:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
-            note_code_sent(connection, opened.id, receipt.provider_id, now)
+            note_code_sent(connection, opened.id, receipt.provider_id, kept, now)
 
 
 def open_request(
@@ -282,10 +293,13 @@ def note_code_sent(
     connection: Connection,
     request_id: str,
     message_id: str | None,
+    prompt: str,
     now: datetime,
     carried_by: str = "message",
 ) -> None:
-    """When the code left, and as which message of the provider: part of the proof.
+    """When the code left, in which words and as which message of the provider: part of the proof.
+
+    `prompt`: those words, CODE_PLACE where the code was.
 
     `carried_by`: "message", or "reply" where the code was the answer to a text; then `message_id`
     is that text's, as a webhook's answer has no id of its own.
@@ -293,13 +307,14 @@ def note_code_sent(
     request = connection.execute(
         sa.update(OptInRequest)
         .where(OptInRequest.id == request_id)
-        .values(code_sent_at=now, code_message_id=message_id)
+        .values(code_sent_at=now, code_message_id=message_id, prompt=prompt)
         .returning(OptInRequest.fingerprint, OptInRequest.program)
     ).one()
     details = {
         "request": request_id,
         "provider_message_id": message_id,
         "carried_by": carried_by,
+        "prompt_sha256": text_digest(prompt).hex(),
     }
     evidence = Evidence("sms", details=details)
     consent.record(connection, Act.CODE_SENT, request.fingerprint, request.program, evidence, now)

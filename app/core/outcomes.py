@@ -26,6 +26,7 @@ from app.core.errors import (
 from app.core.models import ALL_PROGRAMS, UNSETTLED, DeliveryStatus, OutboundMessage
 from app.core.policy import Clock
 from app.core.provider import Acceptance
+from app.core.statements import Statement
 
 # A key may be used for another message after that; a campaign's keys never.
 KEYS_KEPT = timedelta(days=7)
@@ -33,10 +34,10 @@ KEYS_KEPT = timedelta(days=7)
 # Seconds between the attempts: a database that restarts is back soon.
 _PAUSES = (0.2, 1.0)
 
-_UPDATE = (
+_UPDATE = Statement(
     sa.update(OutboundMessage)
     .where(OutboundMessage.id == sa.bindparam("message"))
-    .returning(OutboundMessage.body)
+    .returning(OutboundMessage.body, delivery.HAS_REPORTS.label("has_reports"))
 )
 
 _T = TypeVar("_T")
@@ -59,9 +60,12 @@ class Outcomes:
         def write(connection: Connection, now: datetime) -> DeliveryStatus:
             provider_id = accepted.provider_message_id
             values = {"status": accepted.status, "provider_message_id": provider_id}
-            if _update(connection, claimed, now, values) is None:
+            written = _update(connection, claimed, now, values)
+            if written is None or written.body is None:
                 # The person was erased while the provider had it: its copy must go too.
                 deletions.ask(connection, claimed.provider, provider_id, deletions.LATE, now)
+            if written is None or not written.has_reports:
+                return accepted.status
             latest = delivery.apply_early_reports(
                 connection, claimed.provider, provider_id, claimed.fingerprint, now
             )
@@ -176,9 +180,11 @@ def _suppress(
     consent.suppress(connection, claimed.fingerprint, ALL_PROGRAMS, reason, evidence, now)
 
 
-def _update(
-    connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]
-) -> str | None:
-    """Write it down; the text that the row holds, None where the person was erased meanwhile."""
+def _update(connection: Connection, claimed: Any, now: datetime, values: dict[str, Any]) -> Any:
+    """Write it down; what the row is by now, None where it is gone.
+
+    Its `body` is None where the person was erased meanwhile; `has_reports`: some came before the
+    provider's id was known here.
+    """
     row = {"message": claimed.id, "updated_at": now, **values}
-    return connection.execute(_UPDATE, row).scalar()
+    return next(iter(_UPDATE.run(connection, row)), None)

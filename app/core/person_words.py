@@ -3,8 +3,10 @@
 Compared as app.core.language.words writes them.
 """
 
+from app.core.language import words
+
 # Asking why one gets messages.
-WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
+_WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
 
 # Asking to be erased. It is an opt-out at once; the data go with the code.
 ERASE = frozenset(
@@ -18,7 +20,8 @@ ERASE = frozenset(
     }
 )
 
-# Asking for one's data: the word, and the language that it tells.
+# Asking for one's data: the rule, and the words with the language that each tells.
+DATA_ASKED = "access"
 DATA = {
     **dict.fromkeys(("dati", "i miei dati", "miei dati"), "it"),
     **dict.fromkeys(("data", "my data", "mydata"), "en"),
@@ -27,3 +30,8 @@ DATA = {
     **dict.fromkeys(("daten", "meine daten"), "de"),
     **dict.fromkeys(("dados", "meus dados", "os meus dados"), "pt"),
 }
+
+
+def asks_why(body: str) -> bool:
+    """Whether a text asks why its sender gets messages, and nothing else."""
+    return words(body) in _WHY

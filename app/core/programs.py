@@ -163,6 +163,11 @@ def follow_text(connection: Connection, program: str, text: str, at: datetime) -
     connection.execute(query)
 
 
+def notice_address(terms: Terms, policy: Policy) -> str:
+    """Where whoever is asked to consent can read what is done with the data."""
+    return terms.notice_url or f"{policy.public_url}/join/{terms.slug}"
+
+
 def text_digest(text: str) -> bytes:
     """SHA-256 of a consent text in UTF-8: what the ledger keeps of it."""
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()

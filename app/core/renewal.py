@@ -39,7 +39,8 @@ from app.core.outbound import Draft, Outbox, Receipt
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import Terms, terms_of
-from app.core.replies import Reply, render
+from app.core.replies import Reply, render, way_out_by_word
+from app.core.timing import on_their_clock
 from app.core.wayout import can_be_answered
 
 _PAGE = 1000
@@ -106,8 +107,9 @@ class Renewals:
             raise InvalidInputError("nobody can answer this program's sender: set a number")
         phone = self._phones.parse(ending.number)
         request_id = self._open(phone, ending, terms)
+        kept = _asking(ending, terms)
         try:
-            receipt = self._outbox.send(self._draft(ending, terms, request_id))
+            receipt = self._outbox.send(self._draft(ending, terms, request_id, kept))
         except ProviderOutcomeUnknownError:
             raise  # it may be there: its code must count
         except GatewayError:
@@ -116,7 +118,7 @@ class Renewals:
         now = self._clock()
         with self._database.write() as connection:
             subscribers.lock(connection, phone, now)
-            note_code_sent(connection, request_id, receipt.provider_id, now)
+            note_code_sent(connection, request_id, receipt.provider_id, kept, now)
         return receipt
 
     def ask_all(self, program: str) -> Asked:
@@ -132,14 +134,7 @@ class Renewals:
                 asked.failed += 1
         return asked
 
-    def _draft(self, ending: Ending, terms: Terms, request_id: str) -> Draft:
-        kept = render(
-            Reply.RENEWAL,
-            ending.language or terms.language,
-            terms.brand,
-            purpose=terms.purpose,
-            until=ending.expires_at,
-        )
+    def _draft(self, ending: Ending, terms: Terms, request_id: str, kept: str) -> Draft:
         body = with_code(kept, code_of(self._phones, request_id))
         return Draft(
             ending.number,
@@ -215,3 +210,11 @@ class Renewals:
         query = query.order_by(Consent.expires_at, Consent.fingerprint).limit(_PAGE)
         with self._database.read() as connection:
             return connection.execute(query).all()
+
+
+def _asking(ending: Ending, terms: Terms) -> str:
+    """What is sent, in full, the code's place left open: the way out is not left to the gate."""
+    language = ending.language or terms.language
+    facts = {"purpose": terms.purpose, "until": on_their_clock(ending.expires_at, ending.number)}
+    asked = render(Reply.RENEWAL, language, terms.brand, **facts)
+    return f"{asked}\n{way_out_by_word(language)}"

@@ -11,16 +11,17 @@ from app.core.database import Database, insert
 from app.core.errors import NotFoundError
 from app.core.models import Subscriber
 from app.core.phone import Phone
+from app.core.statements import Statement
 
-# Here and elsewhere: what runs for every message is built once, since SQLAlchemy takes longer to
-# build a statement than to run it.
-_LOCK = insert(Subscriber).on_conflict_do_update(
+_INSERT = insert(Subscriber).on_conflict_do_update(
     index_elements=["fingerprint"], set_={"first_seen_at": Subscriber.first_seen_at}
 )
-_LOCK_KNOWN = (
+_LOCK = Statement(_INSERT)
+_LOCK_KNOWN = Statement(
     sa.update(Subscriber)
     .where(Subscriber.fingerprint == sa.bindparam("person"))
     .values(first_seen_at=Subscriber.first_seen_at)
+    .returning(Subscriber.fingerprint)
 )
 
 
@@ -32,7 +33,7 @@ def lock(connection: Connection, phone: Phone, at: datetime) -> None:
     """
     if phone.former is not None:
         rekeying.bring_forward(connection, [phone.former])
-    connection.execute(_LOCK, _row(phone, at))
+    _LOCK.run(connection, _row(phone, at))
 
 
 def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> None:
@@ -41,7 +42,7 @@ def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> N
     rekeying.bring_forward(connection, (each.former for each in wanted.values() if each.former))
     rows = [_row(wanted[fingerprint], at) for fingerprint in sorted(wanted)]
     # RETURNING makes it a few statements of many rows instead of one for each.
-    connection.execute(_LOCK.returning(Subscriber.fingerprint), rows)
+    connection.execute(_INSERT.returning(Subscriber.fingerprint), rows)
 
 
 def _row(phone: Phone, at: datetime) -> dict[str, object]:
@@ -75,7 +76,7 @@ def lock_known(connection: Connection, fingerprint: bytes) -> bytes:
     if keys := rekeying.keys_of(connection):
         candidates.append(keys.next_of(fingerprint))
     for each in candidates:
-        if connection.execute(_LOCK_KNOWN, {"person": each}).rowcount:
+        if _LOCK_KNOWN.run(connection, {"person": each}):
             return each
     raise NotFoundError("nobody with this fingerprint is known")
 

@@ -73,6 +73,11 @@ def zones_of(number: str) -> tuple[str, ...]:
     return _zones_of_prefix(number[1 : 1 + TIMEZONE_LONGEST_PREFIX])
 
 
+def on_their_clock(at: datetime, number: str) -> datetime:
+    """A moment on the clock of a number (E.164), by which its day is that person's day."""
+    return at.astimezone(_zone(zones_of(number)[0]))
+
+
 @lru_cache(maxsize=65_536)
 def _zones_of_prefix(digits: str) -> tuple[str, ...]:
     # The library's own look-up parses the number anew: too slow for a list of millions.

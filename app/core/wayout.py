@@ -27,14 +27,20 @@ def with_way_out(
 ) -> str:
     """The text, ending with the way out that this sender allows, added where it lacks one."""
     body = body or ""
+    if is_in(body, sender, policy, token):
+        return body
     if can_be_answered(sender):
-        has_it = _WORD.search(body[-_TAIL:]) is not None
         way_out = way_out_by_word(language)
     else:
-        link = f"{policy.public_url}/u/{token}"
-        has_it = link in body
-        way_out = way_out_by_link(language, link)
-    return body if has_it else f"{body}\n{way_out}".lstrip()
+        way_out = way_out_by_link(language, _link(policy, token))
+    return f"{body}\n{way_out}".lstrip()
+
+
+def is_in(body: str, sender: str | None, policy: Policy, token: str) -> bool:
+    """Whether the text has the way out that this sender allows."""
+    if can_be_answered(sender):
+        return _WORD.search(body[-_TAIL:]) is not None
+    return _link(policy, token) in body
 
 
 def can_be_answered(sender: str | None) -> bool:
@@ -60,6 +66,10 @@ def person_behind(connection: Connection, token: str) -> bytes | None:
     """The fingerprint that a link stands for; None for a token that is not ours, or no more."""
     query = sa.select(LinkToken.fingerprint).where(LinkToken.token_hash == _hash(token))
     return connection.execute(query).scalar()
+
+
+def _link(policy: Policy, token: str) -> str:
+    return f"{policy.public_url}/u/{token}"
 
 
 def _hash(token: str) -> bytes:

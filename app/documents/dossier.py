@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.core import notice
+from app.core.consent_record import text_shown
 from app.core.dossier_check import check
-from app.core.round_trip import entries_of
+from app.core.round_trip import entries_of, round_trip_of
 from app.documents.reading import Reader
 
 Json = Mapping[str, Any]
@@ -30,6 +31,9 @@ _OTHERS = (
     "handset_codes",
 )
 
+# What stops messages to a number, and what lets them through again.
+_CHANGES = frozenset({"opt_out", "opt_in", "suppress", "lift", "withdraw", "restore", "erase"})
+
 
 def render_dossier(dossier: Json, language: str, json_sha256: str | None = None) -> str:
     """The document in one of LANGUAGES, in English where the language is another.
@@ -38,13 +42,16 @@ def render_dossier(dossier: Json, language: str, json_sha256: str | None = None)
     file itself: hand it out as a download, a strict page policy would leave it bare.
     """
     language = language if language in LANGUAGES else "en"
-    words = _words(language)
+    words, consents = _words(language), list(_consents(dossier))
     template = _environment().get_template("dossier.html")
     return template.render(
         words=words,
         read=Reader(words, dossier),
         dossier=dossier,
-        consents=list(_consents(dossier)),
+        consents=consents,
+        numbers={each["request"]["id"]: each["number"] for each in consents if each["request"]},
+        shown=text_shown,
+        changes=[entry for entry in dossier["ledger"] if entry["act"] in _CHANGES],
         controllers=_controllers(dossier),
         reports=_reports(dossier),
         others={part: dossier[part] for part in _OTHERS if dossier[part]},
@@ -52,8 +59,13 @@ def render_dossier(dossier: Json, language: str, json_sha256: str | None = None)
         seals=_telling_seals(dossier),
         checked=check(dossier),
         json_sha256=json_sha256,
-        verifier=_file("verify_dossier.py"),
+        verifier=verifier(),
     )
+
+
+def verifier() -> str:
+    """The source of the program that verifies a dossier with nothing but Python."""
+    return _file("verify_dossier.py")
 
 
 @cache
@@ -79,19 +91,46 @@ def _file(*path: str) -> str:
 def _consents(dossier: Json) -> Iterator[dict[str, Any]]:
     """Each consent beside the request that led to it and what its entry says."""
     requests = {request["id"]: request for request in dossier["requests"]}
-    for record in dossier["consent_records"]:
+    for number, record in enumerate(dossier["consent_records"], 1):
         request_id = record["header"]["record_id"]
         entries = entries_of(dossier["ledger"], request_id)
         request = requests.get(request_id, {})
+        trip = round_trip_of(request_id, dossier)
         yield {
+            "number": number,
+            "given_at": [e for e in record["events"] if e["event_type"] == "given"][-1][
+                "event_time"
+            ],
+            "prompt_sha256": entries["code_sent"]["evidence"].get("prompt_sha256")
+            if "code_sent" in entries
+            else None,
+            "gaps": list(_gaps(record["processing"], trip)),
             "processing": record["processing"],
             "purpose": record["processing"]["purposes"][0],
             "request": request,
-            "trip": request.get("round_trip"),
+            "trip": trip,
             "evidence": entries["consent"]["evidence"] if "consent" in entries else {},
             "events": record["events"],
             "state": _state(record["events"], dossier["generated_at"]),
         }
+
+
+def _gaps(told: Json, trip: Json | None) -> Iterator[str]:
+    """What of a consent stays unproven, by the names of the sentences that say so."""
+    if told["consent_text"] is None:
+        yield "text"
+    elif told["consent_text_shown_as"] in {"caller", "import"}:
+        yield told["consent_text_shown_as"]
+    if told["privacy_notice_sha256"] is None:
+        yield "notice"
+    elif told["consent_text_shown_as"] != "form":
+        yield "notice_unseen"
+    if trip is None or trip["returned_by"] is None:
+        yield "code"
+    elif trip["delivered_at"] is None:
+        yield "delivery"
+    yield "holder"
+    yield "complete"
 
 
 def _state(events: list[Json], now: str) -> str:

@@ -58,6 +58,11 @@ class Reader:
             return str(self.words["erased"])
         return text.replace("{code}", self.words["code_place"])
 
+    def words_of(self, entry: Json) -> str:
+        """The words of the person that an entry rests on; nothing where a form brought it."""
+        is_words = entry["text"] is not None and _form(entry["text"]) is None
+        return self.text(entry["text"]) if is_words else ""
+
     def lines(self, facts: Json) -> Iterator[tuple[str, str]]:
         """Facts as labelled lines, those that say nothing left out."""
         for key, value in facts.items():

@@ -27,8 +27,9 @@ from app.core.gate import Scope
 from app.core.outbound import Outbox
 from app.core.provider import Acceptance, OutgoingMessage
 from app.core.services import Services
-from app.providers.twilio import NAME, TIMEOUT, accepted, exchange, form, make_transport
+from app.providers.twilio import NAME, accepted, exchange, form
 from app.providers.twilio_resources import creates_message, may_pass
+from app.providers.twilio_transport import TIMEOUT, Transport
 from app.twilio_messages import Form, TwilioError, draft_from, error_from
 
 _MESSAGES = re.compile(r"/Messages(?:\.json)?/?\Z")
@@ -75,7 +76,7 @@ class Client(TwilioClient):
     ) -> None:
         self._services = services
         self._scope = scope
-        http_client = http_client or make_transport()
+        http_client = http_client or Transport()
         super().__init__(username, password, account_sid, region, http_client, *args, **kwargs)
 
     @property

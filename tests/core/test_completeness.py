@@ -28,7 +28,11 @@ _FIXED = {
     "program": "default",
     "provider": "simulator",
     "act": "consent",
-    "evidence": {},
+    "evidence": {
+        "expires_at": "2040-01-01T00:00:00+00:00",
+        "double_opt_in": True,
+        "wrong_codes_before": 0,
+    },
     "channel": "email",
     "purpose": "marketing",
     "language": "it",

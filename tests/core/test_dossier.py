@@ -1,6 +1,7 @@
 """The dossier: all that is held about one number, proven, and nothing of anybody else."""
 
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -51,11 +52,76 @@ def test_the_dossier_proves_the_consent(exported):
     """It holds the text that was shown, the door, and the code's round trip with its times."""
     [record] = exported["consent_records"]
 
-    assert "Acconsento a ricevere da Demo" in record["processing"]["consent_text"]
+    told = record["processing"]
+    assert "per ricevere SMS (novità e offerte) rispondi {code}" in told["consent_text"]
+    assert (told["consent_text_shown_as"], "Acconsento" in told["program_text"]) == (
+        "code_sms",
+        True,
+    )
     assert record["processing"]["collection_method"] == "sms"
     kinds = [event["event_type"] for event in record["events"]]
     assert kinds[:4] == ["requested", "code_sent", "confirmed", "given"]
     assert [entry["act"] for entry in exported["ledger"]][:3] == ["join", "code_sent", "consent"]
+
+
+def test_what_was_asked_by_sms_is_shown_as_it_was_sent(exported):
+    """START was answered by the code's SMS: its words are the text, sealed, without the code."""
+    [request], [record] = exported["requests"], exported["consent_records"]
+    first = exported["messages_received"][0]
+    sent = next(entry for entry in exported["ledger"] if entry["act"] == "code_sent")
+
+    assert record["processing"]["consent_text"] == request["prompt"] == first["reply"]
+    assert sent["evidence"]["prompt_sha256"] == sha256(request["prompt"].encode()).hexdigest()
+    assert "https://sms.example.org/join/default" in request["prompt"]
+    request["prompt"] = record["processing"]["consent_text"] = "forged"
+    assert dossier.faults_in(exported) != []
+
+
+def test_the_form_showed_the_consent_text(gateway):
+    """Who asked on the page had read the program's text there; the code's SMS is kept beside it."""
+    pending = ask(gateway, door="web")
+    code = sent_code(gateway)
+    gateway.services.opt_ins.confirm(pending.id, code)
+
+    exported = gateway.services.dossiers.export(NUMBER)
+
+    [told] = (record["processing"] for record in exported["consent_records"])
+    assert (told["consent_text_shown_as"], told["consent_text"]) == ("form", told["program_text"])
+    said = gateway.services.provider.conversation(NUMBER)[-1].body
+    assert exported["requests"][0]["prompt"].replace("{code}", code) == said
+
+
+def test_each_consent_has_its_own_life(gateway, clock):
+    """Joined, left, joined again: two consents, each with its request, events and end."""
+    handset = Handset(gateway, NUMBER)
+    handset.text(code_in(handset.text("START")))
+    clock.advance(days=1)
+    handset.text("CANCELLAMI")
+    clock.advance(days=1)
+    handset.text("START")
+    clock.advance(days=800)
+    handset.text(code_in(handset.text("START")))
+
+    exported = gateway.services.dossiers.export(NUMBER)
+
+    lives = [[e["event_type"] for e in r["events"]] for r in exported["consent_records"]]
+    begun = ["requested", "code_sent", "confirmed", "given"]
+    assert lives == [[*begun, "withdrawn", "restored", "expires"], [*begun, "expires"]]
+    assert dossier.faults_in(exported) == []
+    exported["consent_records"].pop(0)
+    assert dossier.faults_in(exported) != []
+
+
+def test_why_and_a_join_word_are_shown_as_understood(gateway):
+    """PERCHE is no text that meant nothing."""
+    gateway.services.programs.edit("default", {"join_words": ["menu"]})
+    handset = Handset(gateway, NUMBER)
+    for text in ("PERCHE", "menu", "ciao"):
+        handset.text(text)
+
+    received = gateway.services.dossiers.export(NUMBER)["messages_received"]
+
+    assert [each["understood"] for each in received] == ["why", "join", "none"]
 
 
 def test_the_dossier_holds_nobody_else(exported):

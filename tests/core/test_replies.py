@@ -14,6 +14,7 @@ from app.core.replies import (
     render,
     way_out_by_link,
     way_out_by_word,
+    with_notice,
 )
 from app.core.segments import count_segments
 
@@ -82,3 +83,15 @@ def test_a_region_answers_in_a_language_that_there_is(language: str):
     """Numbers of the language's own country are answered in it."""
     region = {"en": "GB"}.get(language, language.upper())
     assert language_of_region(region) == language
+
+
+def test_a_text_with_a_code_leads_to_the_privacy_notice(language: str):
+    """GDPR 13: its address follows, in two segments at most; one that has no room is left out."""
+    text = render(Reply.JOIN_CODE, language, "Pizzeria da Gino", purpose=default_purpose(language))
+    address = "https://dagino.example/privacy"
+
+    told = with_notice(text, language, address)
+    assert told.endswith(address)
+    assert told.startswith(text)
+    assert count_segments(told.replace(CODE_PLACE, "123456")).count <= 2
+    assert with_notice(text, language, address + "x" * 250) == text

@@ -16,7 +16,8 @@ from app.core.errors import ProviderError, ProviderOptedOutError, ProviderOutcom
 from app.core.models import DeliveryStatus
 from app.core.phone import PhoneReader
 from app.core.provider import OutgoingMessage
-from app.providers.twilio import TwilioProvider, exchange, form, make_transport
+from app.providers.twilio import TwilioProvider, exchange, form
+from app.providers.twilio_transport import Transport
 from tests.making import ACCOUNT_SID, AUTH_TOKEN
 from tests.providers.fake_twilio import (
     Handler,
@@ -47,7 +48,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.fixture
 def provider(server) -> Iterator[TwilioProvider]:
-    transport = make_transport()
+    transport = Transport()
     yield TwilioProvider(
         ACCOUNT_SID, AUTH_TOKEN, f"http://127.0.0.1:{server.server_port}", http_client=transport
     )
@@ -69,7 +70,7 @@ def test_repeated_fields_and_the_callback_go_over_the_wire(server):
     """Lists are repeated fields; the gateway asks for the status unless the script does."""
     options = [("MediaUrl", "https://example.org/1"), ("MediaUrl", "https://example.org/2")]
     message = OutgoingMessage(PHONE, None, "MG1", options)
-    transport = make_transport()
+    transport = Transport()
     provider = TwilioProvider(
         ACCOUNT_SID,
         AUTH_TOKEN,
@@ -239,7 +240,7 @@ def test_connections_are_kept(server, provider):
 
 def test_the_pool_is_large_enough_and_no_request_waits_for_ever():
     """For every thread of a worker a connection, with both schemes, each with its time limits."""
-    transport = make_transport()
+    transport = Transport()
     for address in ("https://api.twilio.com", "http://127.0.0.1"):
         adapter = transport.session.get_adapter(address)
         assert adapter._pool_maxsize >= 16
@@ -252,7 +253,7 @@ def test_the_address_of_the_settings_is_not_bent(server, provider, monkeypatch):
     monkeypatch.setenv("TWILIO_REGION", "ie1")
     monkeypatch.setenv("TWILIO_EDGE", "dublin")
     address = f"http://127.0.0.1:{server.server_port}"
-    TwilioProvider(ACCOUNT_SID, AUTH_TOKEN, address, http_client=make_transport()).send(MESSAGE)
+    TwilioProvider(ACCOUNT_SID, AUTH_TOKEN, address, http_client=Transport()).send(MESSAGE)
     assert len(server.seen) == 1
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from app.core.language.keywords import Cover, Role, cover
+from app.core.language.keywords import LEXICON, Cover, Role, cover
 from app.core.language.meaning import Intent, Meaning
 from app.core.language.normalise import MARKS, Words
-from app.core.language.tables import KEYWORDS, TABLES, TABLES_VERSION, Phrase
+from app.core.language.tables import KEYWORDS, TABLES, TABLES_VERSION, Keyword, Phrase
 
 _LONGEST_SIGNATURE = 4
 _LONGEST_BRAND = 3
@@ -131,7 +131,7 @@ class Clauses:
         """Whether what is left over names a sender: no thing, no verb, no word of the languages."""
         left = found.unknown
         named = words.named.issuperset(left)
-        begins = clause[0] not in left and (_closing(found) or _unmistakable(found))
+        begins = _begins(clause) and (_closing(found) or _unmistakable(found))
         if self._things.issuperset(left) or (named and begins):
             return named and begins and not self._things.issuperset(left)
         if not self._things.isdisjoint(left):
@@ -182,6 +182,12 @@ def _asks(found: Cover, clause: Clause) -> bool:
 def _unmistakable(found: Cover) -> bool:
     """Whether a keyword is there that is no everyday verb besides."""
     return any(keyword.unmistakable for keyword in found.keywords)
+
+
+def _begins(clause: Phrase) -> bool:
+    """Whether an opt-out keyword stands first."""
+    _, entries = LEXICON.at(clause, 0)
+    return any(isinstance(e, Keyword) and e.intent is Intent.OPT_OUT for e in entries)
 
 
 def _closing(found: Cover) -> bool:

@@ -7,9 +7,12 @@ from functools import cache
 from importlib import resources
 
 from app.core.language import LANGUAGES
+from app.core.segments import count_segments
 
 # Stands in a stored reply where the code was: the code itself is never stored.
 CODE_PLACE = "{code}"
+
+_MOST = 2  # segments that a text with a code may cost
 
 # The language of a country's numbers, where the person's words don't tell: ISO regions.
 _LANGUAGE_OF_REGION = {
@@ -54,6 +57,16 @@ def render(reply: Reply, language: str, brand: str, **facts: object) -> str:
     table = _table(language)
     written = {name: _written(table, name, fact) for name, fact in facts.items()}
     return table[reply].format(brand=brand, code=CODE_PLACE, **written)
+
+
+def with_notice(text: str, language: str, address: str) -> str:
+    """A text with a code, followed by where the privacy notice stands (GDPR 13), if that has room.
+
+    It may then cost two segments, and never three: where it would, the text stays as it is.
+    """
+    longer = f"{text} {_table(language)['notice'].format(address=address)}"
+    # A code takes up about as much room as its place.
+    return longer if count_segments(longer.replace(CODE_PLACE, "0" * 10)).count <= _MOST else text
 
 
 def _written(table: dict[str, str], name: str, fact: object) -> str:

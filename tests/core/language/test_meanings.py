@@ -204,3 +204,56 @@ def test_what_stands_beside_the_same_words_decides(asks, does_not):
     """The same verbs ask for no more texts or for something else, by their object and company."""
     assert classify(asks).intent is OPT_OUT
     assert classify(does_not).intent is Intent.NONE
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("SAIR Renner", OPT_OUT),
+        ("SAIR Farmácia Luz", OPT_OUT),
+        ("BAJA Zara", OPT_OUT),
+        ("Abmelden Fressnapf", OPT_OUT),
+        ("Abmelden Yogakurs", Intent.NONE),
+        ("vamos a Baja California", Intent.NONE),
+        ("sair mais cedo", Intent.NONE),
+    ],
+)
+def test_what_instructions_print_ends_what_a_brand_sends(text, intent):
+    """A printed keyword before a capitalised name ends its messages, though the name be words."""
+    assert classify(text).intent is intent
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("bitte keine Firmenangebote mehr", OPT_OUT),
+        ("Schluss mit dem Werbemüll", OPT_OUT),
+        ("bitte die Stornogebühr streichen", Intent.NONE),
+        ("Bitte um Löschung der Mahngebühr", Intent.NONE),
+    ],
+)
+def test_a_german_compound_is_what_its_last_part_is(text, intent):
+    """Nobody can list the compounds: Firmenangebote are offers, a Stornogebühr is a fee."""
+    assert classify(text).intent is intent
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("bin umgezogen, bitte löschen", OPT_OUT),
+        ("vendí el coche, anulen", OPT_OUT),
+        ("pas cliente, supprimez", OPT_OUT),
+        ("pessoa errada, exclua", OPT_OUT),
+        ("Bestellung doppelt, bitte löschen", Intent.NONE),
+        ("pedido repetido, anulen", Intent.NONE),
+        ("article abîmé, annulez", Intent.NONE),
+        ("pedido duplicado, cancelem", Intent.NONE),
+        ("lösch die Nachrichten", Intent.NONE),
+        ("borra los mensajes de ayer", Intent.NONE),
+        ("supprime ce message", Intent.NONE),
+        ("apaga essa mensagem", Intent.NONE),
+    ],
+)
+def test_a_bare_request_needs_no_object_unless_another_is_named(text, intent):
+    """Behind a reason, "delete" is about the sender; behind an order it is that."""
+    assert classify(text).intent is intent
