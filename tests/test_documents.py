@@ -17,6 +17,7 @@ from app.documents import LANGUAGES, render_dossier, table_of
 from app.documents.dossier import _words
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, ask, sent_code
+from tests.making import text
 
 
 @pytest.fixture
@@ -158,3 +159,20 @@ def test_no_value_of_the_table_is_a_formula():
 
     values = [row["value"] for row in csv.DictReader(io.StringIO(table, newline=""))]
     assert values == [f"'{body}" for body in bodies]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_consent_whose_request_is_no_longer_kept_can_be_read(settings, language):
+    """Of an earlier consent the ledger alone is left: the document still tells it."""
+    clock = Clock()
+    settings = settings.model_copy(update={"consent": "required"})
+    with Gateway(settings, clock=clock) as gateway:
+        for _ in range(2):
+            ask(gateway, door="web")
+            gateway.services.inbox.receive(text(sent_code(gateway), NUMBER, f"SM{clock()}"))
+            clock.advance(days=3)
+        gateway.services.retention.prune()
+        dossier = gateway.services.dossiers.export(NUMBER)
+
+    assert (len(dossier["requests"]), len(dossier["consent_records"])) == (1, 2)
+    assert render_dossier(dossier, language)

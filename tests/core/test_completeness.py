@@ -28,6 +28,7 @@ _FIXED = {
     "program": "default",
     "provider": "simulator",
     "act": "consent",
+    "door": "web",
     "evidence": {
         "expires_at": "2040-01-01T00:00:00+00:00",
         "double_opt_in": True,

@@ -112,6 +112,9 @@ class Dossier(Given):
         list[str], Field(description="By which older entries of the ledger know the number.")
     ]
     known: Annotated[bool, Field(description="False: nothing was ever held.", examples=[True])]
+    test_data: Annotated[
+        bool, Field(description="True: made by the simulator, or on a machine of one's own.")
+    ]
     controller: Annotated[
         dict[str, str | None],
         Field(
