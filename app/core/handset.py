@@ -69,7 +69,7 @@ class Handsets:
         with self._database.read() as connection:
             return self._way(connection, fingerprint)
 
-    def send(self, fingerprint: bytes, address: str, language: str) -> None:
+    def text_code(self, fingerprint: bytes, address: str, language: str) -> None:
         """Text a new code, in place of an earlier one.
 
         Raises NotSentError (suppressed, or the number is no longer known: the person must text),

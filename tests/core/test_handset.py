@@ -43,7 +43,7 @@ def sent(gateway) -> list[str]:
 
 
 def ask(gateway, person: bytes) -> str:
-    gateway.services.handsets.send(person, HOME, "it")
+    gateway.services.handsets.text_code(person, HOME, "it")
     return code_in(sent(gateway)[-1])
 
 
@@ -130,15 +130,15 @@ def test_codes_to_one_number_and_from_one_address_are_few(gateway, person):
         ask(gateway, person)
 
     with pytest.raises(TooManyRequestsError):
-        gateway.services.handsets.send(person, HOME, "it")
+        gateway.services.handsets.text_code(person, HOME, "it")
     assert len(sent(gateway)) == gateway.services.policy.code_sends
     for n in range(10 - gateway.services.policy.code_sends - 1):
         number = f"+39333765430{n}"
         gateway.services.preferences.link_of(number)
         other = gateway.services.phones.parse(number).fingerprint
-        gateway.services.handsets.send(other, HOME, "it")
+        gateway.services.handsets.text_code(other, HOME, "it")
     with pytest.raises(TooManyRequestsError):
-        gateway.services.handsets.send(other, HOME, "it")
+        gateway.services.handsets.text_code(other, HOME, "it")
 
 
 def test_a_suppressed_number_gets_no_code_unless_it_texts(gateway, person, handset):
@@ -148,7 +148,7 @@ def test_a_suppressed_number_gets_no_code_unless_it_texts(gateway, person, hands
 
     assert not gateway.services.handsets.way(person).by_sms
     with pytest.raises(NotSentError):
-        gateway.services.handsets.send(person, HOME, "it")
+        gateway.services.handsets.text_code(person, HOME, "it")
     assert len(sent(gateway)) == before
     gateway.services.handsets.prove(person, code_in(handset.text("DATI")))
     assert gateway.check([NUMBER])[0].reason == "suppressed"

@@ -44,7 +44,7 @@ class OwnData:
             return self._ask(token, 403, fault="stale")
         person, language = self.link.person(token), self.link.language(token)
         try:
-            self.link.services.handsets.send(person, self.link.address(), language)
+            self.link.services.handsets.text_code(person, self.link.address(), language)
         except NotSentError:  # a STOP came meanwhile: the page now says how else
             return redirect(f"/u/{token}/data", 303)
         return redirect(f"/u/{token}/data?done=sent", 303)
