@@ -488,6 +488,21 @@ class LinkToken(Base):
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
 
 
+class HandsetCode(Base):
+    """The last code by which a person can prove that they hold their handset, until it is used.
+
+    The code is a keyed hash of `code_id`. `attempts`: how many wrong ones were tried.
+    """
+
+    __tablename__ = "handset_codes"
+
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    code_id: Mapped[str] = mapped_column(sa.String(32))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+
+
 class ProviderDeletion(Base):
     """A message that the provider was asked to delete; asked again until it confirms.
 

@@ -137,6 +137,7 @@ class Dossier(Given):
     ]
     subscriber: Rows
     consent_records: Annotated[Rows, Field(description="As in ISO/IEC TS 27560:2023.")]
+    consents: Annotated[Rows, Field(description="Where each consent stands now.")]
     requests: Annotated[Rows, Field(description="Each asking to join, with the texts shown.")]
     suppressions: Rows
     messages_received: Rows
@@ -148,6 +149,9 @@ class Dossier(Given):
     accesses: Annotated[Rows, Field(description="When and why somebody looked at the data.")]
     person_requests: Annotated[
         Rows, Field(description="When the person asked for their data or to be erased.")
+    ]
+    handset_codes: Annotated[
+        Rows, Field(description="When a code to see the data was asked for; never the code.")
     ]
     copy_searches: Annotated[
         Rows, Field(description="Where the provider's log is searched after an erasure.")
