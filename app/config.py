@@ -26,6 +26,7 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.encryption import Cipher
 from app.core.language import (
     LANGUAGES,
     NO_OWN_WORDS,
@@ -119,9 +120,13 @@ def _secret(value: str) -> str:
     return value
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in value.split(",") if each.strip())
+
+
 def _secrets(value: str) -> str:
-    for each in filter(None, value.split(",")):
-        _secret(each.strip())
+    for each in _listed(value):
+        _secret(each)
     return value
 
 
@@ -163,6 +168,8 @@ class Settings(BaseModel):
     secret_key: Secret = ""
     fingerprint_key: Secret = ""
     fingerprint_key_old: Annotated[str, AfterValidator(_secrets)] = Field(default="", repr=False)
+    encryption_key: Secret = ""
+    encryption_key_old: Annotated[str, AfterValidator(_secrets)] = Field(default="", repr=False)
     brand_name: Annotated[str, AfterValidator(_one_line)] = Field(default="Demo", max_length=40)
     controller_name: Annotated[str, AfterValidator(_one_line)] | None = Field(
         default=None, max_length=200
@@ -192,7 +199,13 @@ class Settings(BaseModel):
 
     def former_keys(self) -> tuple[str, ...]:
         """The keys that FINGERPRINT_KEY has replaced, the oldest first."""
-        return tuple(each.strip() for each in self.fingerprint_key_old.split(",") if each.strip())
+        return _listed(self.fingerprint_key_old)
+
+    def cipher(self) -> Cipher | None:
+        """What encrypts numbers and texts in the database; None where nothing does."""
+        if not self.encryption_key:
+            return None
+        return Cipher(self.encryption_key, _listed(self.encryption_key_old))
 
     def own_words(self) -> OwnWords:
         """The installation's own words, checked when the settings were."""
@@ -266,6 +279,8 @@ def _simulator_secrets(given: Mapping[str, str]) -> tuple[dict[str, str], list[s
     except OSError as error:
         return {}, [f"{INSTANCE}/ can't be written ({error.strerror}): make it writable"]
     kept, problems = _env_file(SIMULATOR_SECRETS)
+    if "FINGERPRINT_KEY" in given:  # a database with a key of its own was not made with these
+        kept.pop("ENCRYPTION_KEY", None)
     lost = [name for name in _WITHOUT_DEFAULT if name not in kept and name not in given]
     advice = f"is missing in {SIMULATOR_SECRETS}: put it back, or begin anew without {INSTANCE}/"
     return kept, problems + [f"{name} {advice}" for name in lost]
@@ -275,6 +290,7 @@ def _make_simulator_secrets() -> None:
     names = {
         "SECRET_KEY": secrets.token_hex(32),
         "FINGERPRINT_KEY": secrets.token_hex(32),
+        "ENCRYPTION_KEY": secrets.token_hex(32),
         "TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
     }

@@ -17,7 +17,7 @@ from app.core.policy import Clock, Controller, Policy, utc_now
 from app.core.provider import Provider
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
-from app.providers.simulator import SimulatorProvider
+from app.providers.simulator import SENDER, SimulatorProvider
 from app.providers.twilio import TwilioProvider
 from app.providers.twilio_client import rest_exception
 
@@ -106,13 +106,15 @@ def build_services(
 ) -> Services:
     """Put the core together as the settings say; `provider` replaces the one they name."""
     former_keys = settings.former_keys()
-    database = Database(settings.database_url, settings.fingerprint_key, former_keys)
+    database = Database(
+        settings.database_url, settings.fingerprint_key, former_keys, cipher=settings.cipher()
+    )
     phones = PhoneReader(settings.default_region, settings.fingerprint_key, former_keys)
     policy = Policy(
         brand=settings.brand_name,
         language=settings.default_language,
         public_url=settings.public_url,
-        sender=settings.twilio_from,
+        sender=settings.twilio_from or (SENDER if settings.sms_provider == "simulator" else None),
         consent_required=settings.consent == "required",
         retention=timedelta(days=settings.retention_days),
         double_opt_in=settings.double_opt_in,

@@ -119,6 +119,15 @@ def test_a_dossier_is_exported_and_verified_elsewhere(
     assert run("dossier", "verify", "-", given="[1]").exit_code == 1
 
 
+def test_a_dossier_is_exported_as_a_table(joined: None):
+    """With --csv there is a file that a spreadsheet opens, and nothing on standard output."""
+    assert done("subscriber", "export", NUMBER, "--csv", "d.csv").stdout == ""
+
+    head, *rows = Path("d.csv").read_text("utf-8-sig").splitlines()
+    assert head == "part,record,when,what,value"
+    assert any(row.startswith("requests,1,") for row in rows)
+
+
 def test_an_export_without_files_is_json_on_standard_output():
     """Of a number never seen as well; the number may be spelled in any way."""
     result = done("subscriber", "export", "333", "123", "4567")

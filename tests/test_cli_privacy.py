@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
-from app.core import rekeying
+from app.core import reencrypting, rekeying
+from app.core.encryption import Cipher
 from app.core.keys import FingerprintKeys
 from app.gateway import Gateway
 from tests.test_cli import NUMBER, done, environment, failed, run
@@ -176,3 +177,42 @@ def test_the_key_is_not_changed_without_the_one_before(settings, monkeypatch):
     assert "FINGERPRINT_KEY_OLD" in failed("key", "rotate")
     monkeypatch.setenv("FINGERPRINT_KEY_OLD", "short")
     assert "FINGERPRINT_KEY_OLD must have at least 16" in failed("key", "rotate", code=2)
+
+
+ENCRYPTION_KEY = "made up for tests: encryption"
+
+
+def test_encryption_survives_a_kill(settings, monkeypatch):
+    """Killed with -9 between and inside its batches and run again, all is encrypted, not lost."""
+    assert "ENCRYPTION_KEY is missing" in failed("key", "encrypt", code=2)
+    with Gateway(settings) as gateway:
+        for place in range(3):
+            to = f"+39333123456{place}"
+            gateway.messages.create(to=to, body=f"Ciao {place}", purpose="service")
+    monkeypatch.setenv("ENCRYPTION_KEY", ENCRYPTION_KEY)
+    reencrypting.begin(settings.database_url, Cipher(ENCRYPTION_KEY), lambda _: None)
+    for statement in (18, 24):
+        killed(statement, "key", "encrypt")
+
+    assert "All is encrypted" in done("key", "encrypt").stdout
+    none_left = reencrypting.count_lost(settings.database_url, Cipher("another one, to compare"))
+    assert (none_left["subscribers"], none_left["outbound_messages"]) == (3, 3)
+    with Gateway(Settings.from_env()) as gateway:
+        sent = gateway.services.dossiers.export("+393331234561")["messages_sent"]
+        assert [each["body"] for each in sent] == ["Ciao 1"]
+
+
+def test_a_lost_key_is_given_up_only_when_asked(settings, monkeypatch):
+    """It first shows what would go; with --yes it goes, and the gateway serves with the new key."""
+    monkeypatch.setenv("ENCRYPTION_KEY", ENCRYPTION_KEY)
+    assert "nothing is lost" in failed("key", "lost")
+    reencrypting.begin(settings.database_url, Cipher(ENCRYPTION_KEY), lambda _: None)
+    done("suppress", NUMBER)
+    monkeypatch.setenv("ENCRYPTION_KEY", "made up for tests: a new one")
+    assert "ENCRYPTION_KEY is not the key" in failed("subscriber", "export", NUMBER)
+
+    assert "subscribers: 1" in done("key", "lost").stdout
+    assert "ENCRYPTION_KEY is not the key" in failed("subscriber", "export", NUMBER)
+    assert "Emptied" in done("key", "lost", "--yes").stdout
+    with Gateway(Settings.from_env()) as gateway:
+        assert not gateway.check([NUMBER])[0].allowed

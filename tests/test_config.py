@@ -40,6 +40,8 @@ BAD = [
     ("SECRET_KEY", "private"),
     ("FINGERPRINT_KEY", "private"),
     ("FINGERPRINT_KEY_OLD", "private"),
+    ("ENCRYPTION_KEY", "private"),
+    ("ENCRYPTION_KEY_OLD", "private"),
     ("BRAND_NAME", "private" * 6),
     ("CONTROLLER_NAME", "a\nb"),
     ("CONTROLLER_ADDRESS", "a\nb"),
@@ -201,6 +203,15 @@ def test_the_simulators_secrets_are_made_once():
     assert len(first.fingerprint_key) == 64
     kept = Path("instance/simulator.env")
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_of_encryption_is_not_made_for_somebody_elses_database():
+    """Who brings the fingerprints' key has a database already: no new start may encrypt it anew."""
+    assert Settings.from_env({}).encryption_key
+    brought = {"FINGERPRINT_KEY": "made up for tests: fingerprints"}
+    assert Settings.from_env(brought).encryption_key == ""
+    both = brought | {"ENCRYPTION_KEY": "made up for tests: encryption"}
+    assert Settings.from_env(both).encryption_key == both["ENCRYPTION_KEY"]
 
 
 def test_two_starts_at_once_agree_on_the_simulators_secrets(tmp_path):

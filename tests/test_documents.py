@@ -1,7 +1,9 @@
 """Documents for people: whole, in their language, and loading nothing."""
 
 import copy
+import csv
 import html
+import io
 import json
 import re
 import subprocess
@@ -9,12 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import app.documents
-from app.documents import LANGUAGES, render_dossier
+from app.cli import main
+from app.documents import LANGUAGES, render_dossier, table_of, verifier
 from app.documents.dossier import _words
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, ask, sent_code
+from tests.making import text
 
 
 @pytest.fixture
@@ -121,6 +126,24 @@ _CHANGES = {
 }
 
 
+def test_the_program_that_verifies_is_given_as_a_file(tmp_path):
+    """A PDF loses the indentation that Python needs."""
+    file = tmp_path / "verify.py"
+
+    done = CliRunner().invoke(main, ["dossier", "script", str(file)])
+
+    assert done.exit_code == 0, done.output
+    assert file.read_text("utf-8") == verifier()
+
+
+def test_a_trial_says_so(dossier):
+    """What a simulator says proves nothing: that stands at the top."""
+    banner = _words("it")["test_data"]
+
+    assert banner in render_dossier(dossier, "it")
+    assert banner not in render_dossier({**dossier, "test_data": False}, "it")
+
+
 def test_a_forged_dossier_says_so(dossier):
     """The document is no better than what it was made from."""
     dossier["requests"][0]["door"] = "sms"
@@ -136,3 +159,40 @@ def test_both_languages_have_the_same_words():
                 for name, value in table.items()}  # fmt: skip
 
     assert names(_words("it")) == names(_words("en"))
+
+
+def test_the_table_holds_every_value(dossier):
+    """A row for each: nothing that the JSON tells is missing, and the texts are word by word."""
+    rows = list(csv.DictReader(io.StringIO(table_of(dossier))))
+
+    assert {row["part"] for row in rows} == {part for part, held in dossier.items() if held != []}
+    texts = [row for row in rows if (row["part"], row["what"]) == ("messages_received", "body")]
+    assert [row["value"] for row in texts] == [m["body"] for m in dossier["messages_received"]]
+    assert [row["record"] for row in texts] == ["1", "2"]
+    assert all(row["when"] for row in texts)
+
+
+def test_no_value_of_the_table_is_a_formula():
+    """What somebody texted runs in no spreadsheet."""
+    bodies = ["=1+1", "+39333", "-2", "@SUM(A1)", "\t=1", "\r=1"]
+    table = table_of({"messages_received": [{"body": body} for body in bodies]})
+
+    values = [row["value"] for row in csv.DictReader(io.StringIO(table, newline=""))]
+    assert values == [f"'{body}" for body in bodies]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_consent_whose_request_is_no_longer_kept_can_be_read(settings, language):
+    """Of an earlier consent the ledger alone is left: the document still tells it."""
+    clock = Clock()
+    settings = settings.model_copy(update={"consent": "required"})
+    with Gateway(settings, clock=clock) as gateway:
+        for _ in range(2):
+            ask(gateway, door="web")
+            gateway.services.inbox.receive(text(sent_code(gateway), NUMBER, f"SM{clock()}"))
+            clock.advance(days=3)
+        gateway.services.retention.prune()
+        dossier = gateway.services.dossiers.export(NUMBER)
+
+    assert (len(dossier["requests"]), len(dossier["consent_records"])) == (1, 2)
+    assert render_dossier(dossier, language)

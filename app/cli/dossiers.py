@@ -7,7 +7,7 @@ import click
 
 from app.cli.common import DOOR, leave, open_gateway, open_input, operator, say, written_whole
 from app.core.dossier_check import check
-from app.documents import LANGUAGES, render_dossier, verifier
+from app.documents import LANGUAGES, render_dossier, table_of, verifier
 
 
 @click.group()
@@ -19,13 +19,18 @@ def subscriber() -> None:
 @click.argument("number", nargs=-1, required=True)
 @click.option("--json", "json_file", metavar="FILE", help="All of it, for machines to verify.")
 @click.option("--html", "html_file", metavar="FILE", help="The same to read, print and hand over.")
+@click.option("--csv", "csv_file", metavar="FILE", help="As one table, a row for each value.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the document; else as set.")
 def export(
-    number: tuple[str, ...], json_file: str | None, html_file: str | None, language: str | None
+    number: tuple[str, ...],
+    json_file: str | None,
+    html_file: str | None,
+    csv_file: str | None,
+    language: str | None,
 ) -> None:
     """Give all that is held about NUMBER, with its evidence.
 
-    Without --json and --html: JSON on standard output. `optout dossier verify` checks the JSON,
+    Without a file: JSON on standard output. `optout dossier verify` checks the JSON,
     anywhere and without this installation. Made together, the document names the JSON's SHA-256.
     """
     with open_gateway() as gateway:
@@ -36,13 +41,16 @@ def export(
         services.accesses.note_dossier(DOOR, operator(), person)
         spoken = language or gateway.settings.default_language
     content = json.dumps(dossier, ensure_ascii=False, indent=2) + "\n"
-    if json_file or not html_file:
+    if json_file or not (html_file or csv_file):
         with written_whole(json_file or "-") as out:
             out.write(content)
     if html_file:
         digest = hashlib.sha256(content.encode()).hexdigest() if json_file else None
         with written_whole(html_file) as out:
             out.write(render_dossier(dossier, spoken, digest))
+    if csv_file:
+        with written_whole(csv_file, encoding="utf-8-sig") as out:
+            out.write(table_of(dossier))
     if not dossier["known"]:
         say("Nothing was ever held about this number.")
 

@@ -26,6 +26,7 @@ def migrate() -> None:
         settings.fingerprint_key,
         settings.brand_name,
         former_keys=settings.former_keys(),
+        cipher=settings.cipher(),
     )
     click.echo("The database has the current schema.")
 

@@ -10,13 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.core import consent, optin, person_requests, review
+from app.core import consent, handset, optin, person_requests, review
 from app.core.consent import Evidence
 from app.core.errors import CodeFault
 from app.core.known import Known
 from app.core.language import Intent, Meaning, classify, words
 from app.core.models import ALL_PROGRAMS, RequestKind
 from app.core.models import InboundMessage as Row
+from app.core.person_words import DATA, DATA_ASKED, ERASE, asks_why
 from app.core.phone import Phone, PhoneReader
 from app.core.policy import Policy
 from app.core.privacy import erase_person
@@ -34,20 +35,6 @@ from app.core.replies import Reply
 from app.core.review import Verdict
 from app.core.timing import on_their_clock
 
-# Asking why one gets messages: whole message only.
-_WHY = frozenset({"perche", "perche li ricevo", "why", "porque", "por que", "pourquoi", "warum"})
-
-# Asking to be erased: whole message only. It is an opt-out at once; the data go with the code.
-_ERASE = frozenset(
-    {
-        *("cancellami dati", "cancella dati", "cancella i miei dati", "elimina i miei dati"),
-        *("erase", "erase me", "erase my data", "delete my data", "forget me"),
-        *("borrar mis datos", "borra mis datos", "eliminar mis datos", "elimina mis datos"),
-        *("supprimer mes donnees", "supprimez mes donnees", "effacez mes donnees"),
-        *("meine daten loschen", "losche meine daten", "loschen sie meine daten"),
-        *("apagar os meus dados", "apagar meus dados", "elimina os meus dados"),
-    }
-)
 _ERASURE = "erasure"  # the rule by which such a text is understood
 
 
@@ -102,10 +89,12 @@ def understood(
     connection: Connection, policy: Policy, message: InboundMessage, meaning: Meaning
 ) -> Meaning:
     """What the text means here, where the programs have names of their own: STOP PIZZA."""
-    if words(message.body) in _ERASE:
+    if words(message.body) in ERASE:
         return replace(meaning, intent=Intent.OPT_OUT, rule=_ERASURE, review=False, topic=None)
     if meaning.intent is not Intent.NONE:
         return meaning
+    if language := DATA.get(words(message.body)):
+        return replace(meaning, rule=DATA_ASKED, language=language, review=False)
     text = f" {words(message.body)} "
     for program in all_terms(connection, policy):
         for name in names_of(program):
@@ -115,11 +104,6 @@ def understood(
             if rest.intent is Intent.OPT_OUT:
                 return replace(rest, rule="program_keyword", topic=name)
     return meaning
-
-
-def asks_why(body: str) -> bool:
-    """Whether a text asks why its sender gets messages, and nothing else."""
-    return words(body) in _WHY
 
 
 def act(turn: Turn) -> Said | None:
@@ -240,13 +224,22 @@ def _help(_: Turn) -> Said:
 
 
 def _other(turn: Turn) -> Said | None:
-    """Words of this installation's own: a join word, or the question why."""
+    """A right that the person uses, or words of this installation's own: a join word."""
+    if turn.meaning.rule == DATA_ASKED:
+        return _data(turn)
     if turn.meaning.review:
         return None
     if asks_why(turn.message.body):
         return _why(turn)
     terms = joined_by(turn.message.body, all_terms(turn.connection, turn.policy))
     return _join(turn, terms) if terms else None
+
+
+def _data(turn: Turn) -> Said:
+    """The code that opens the data on the person's own page, and where that is."""
+    link = handset.link_to(turn.connection, turn.phones, turn.policy, turn.phone)
+    code_id = handset.open_code(turn.connection, turn.phone.fingerprint, turn.policy, turn.now)
+    return Said(Reply.DATA_CODE, {"link": link}, request_id=code_id)
 
 
 def _why(turn: Turn) -> Said:

@@ -12,6 +12,7 @@ from typing import Any
 from app.core.models import (
     Access,
     CampaignRecipient,
+    HandsetCode,
     InboundMessage,
     LinkToken,
     OptInRequest,
@@ -225,6 +226,17 @@ TABLES: Mapping[str, Table] = {
     "link_tokens": Table(
         (Held("token_hash fingerprint", "the person's own page", Aim.SILENCE, Period.RECORD),),
     ),
+    "handset_codes": Table(
+        (
+            Held(
+                "fingerprint created_at expires_at attempts",
+                f"{_WHO} asked for a code to see their data",
+                Aim.PROTECT,
+                Period.CODE,
+            ),
+        ),
+        "code_id",
+    ),
     "provider_deletions": Table(
         (
             Held(
@@ -304,7 +316,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "sender_paces": Table(other="sender paced_until"),
     "complete_spans": Table(other="id provider since until missed read_at"),
-    "installation": Table(other="id fingerprint_check key_change"),
+    "installation": Table(other="id fingerprint_check key_change encryption_check"),
 }
 
 # What an erasure does, beyond the consents, suppressions and ledger, which app.core.consent alone
@@ -314,6 +326,7 @@ ROWS_THAT_GO: tuple[type[Any], ...] = (
     OptInRequest,
     LinkToken,
     PersonRequest,
+    HandsetCode,
 )
 EMPTIED: Mapping[type[Any], tuple[str, ...]] = {
     Subscriber: ("number", "language"),

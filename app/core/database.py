@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.core.encryption import Cipher, set_cipher
 from app.core.errors import InvalidInputError, StorageUnavailableError
 from app.core.keys import FingerprintKeys
 from app.core.statements import Statement
@@ -48,8 +49,10 @@ class Database:
         fingerprint_key: str,
         former_keys: Sequence[str] = (),
         steady: Callable[[], float] = time.monotonic,
+        cipher: Cipher | None = None,
     ) -> None:
-        self.engine = make_engine(url)
+        self.engine = make_engine(url, cipher)
+        self._cipher = cipher
         self._keys = FingerprintKeys(fingerprint_key, former_keys)
         self._steady = steady
         self._trusted_until = steady()
@@ -116,7 +119,7 @@ class Database:
         try:
             row = connection.execute(INSTALLED).fetchone()
         except (sqlite3.OperationalError, psycopg.errors.ProgrammingError) as error:
-            if not any(name in str(error) for name in ("installation", "key_change")):
+            if not any(name in str(error) for name in ("installation", "encryption_check")):
                 raise
             raise StorageUnavailableError(
                 "the database is not prepared: run `optout migrate`"
@@ -131,7 +134,7 @@ class Database:
 
     def _take(self, row: Any, asked_at: float) -> None:
         """Take over what the database says of its keys. Raises StorageUnavailableError."""
-        check, stage = row or ("", None)
+        check, stage, encryption = row or ("", None, None)
         if hmac.compare_digest(check, self._keys.former_check() or ""):
             raise StorageUnavailableError(
                 "FINGERPRINT_KEY is a new one that this database does not know yet: "
@@ -141,14 +144,26 @@ class Database:
             raise StorageUnavailableError(_WRONG_KEY)
         if stage == ANNOUNCED:
             raise StorageUnavailableError(
-                "FINGERPRINT_KEY is being changed: `optout key rotate` has not got far enough yet"
+                "a key is being changed: `optout key …` has not got far enough yet"
             )
+        self._refuse_unreadable(encryption)
         self.is_rekeying = stage == REKEYING
         self._trusted_until = asked_at + KEYS_TRUSTED
 
+    def _refuse_unreadable(self, encrypted_with: str | None) -> None:
+        ours = self._cipher.check if self._cipher else None
+        if encrypted_with == ours:
+            return
+        if ours is None:
+            raise StorageUnavailableError("ENCRYPTION_KEY is missing: this database is encrypted")
+        raise StorageUnavailableError(
+            "ENCRYPTION_KEY is not the key that this database is encrypted with. If it is new, run "
+            "`optout key encrypt`, with the one before, if any, in ENCRYPTION_KEY_OLD"
+        )
+
 
 # What a database says of its keys; the stages of a change (app.core.rekeying).
-INSTALLED = "SELECT fingerprint_check, key_change FROM installation"
+INSTALLED = "SELECT fingerprint_check, key_change, encryption_check FROM installation"
 ANNOUNCED, REKEYING = "announced", "rekeying"
 
 _WRONG_KEY = (
@@ -181,11 +196,15 @@ def translated_errors() -> Iterator[None]:
         raise
 
 
-def make_engine(url: str) -> Engine:
-    """An engine whose errors never show parameters: those are numbers and texts of people."""
-    if make_url(url).get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
-    return _postgresql_engine(url)
+def make_engine(url: str, cipher: Cipher | None = None) -> Engine:
+    """An engine whose errors never show parameters: those are numbers and texts of people.
+
+    With a `cipher` it encrypts what is `Encrypted`.
+    """
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    engine = _sqlite_engine(url) if is_sqlite else _postgresql_engine(url)
+    set_cipher(engine.dialect, cipher)
+    return engine
 
 
 def _postgresql_engine(url: str) -> Engine:

@@ -16,7 +16,6 @@ from sqlalchemy.engine import Connection
 
 from app.core import ledger, rekeying
 from app.core.access_information import access_information
-from app.core.acts import asks_why
 from app.core.consent_record import (
     STANDARD,
     consent_record,
@@ -34,6 +33,8 @@ from app.core.models import (
     ConsentText,
     CopySearch,
     DeliveryReport,
+    FormerFingerprint,
+    HandsetCode,
     InboundMessage,
     LedgerEntry,
     LinkToken,
@@ -46,6 +47,7 @@ from app.core.models import (
     Suppression,
 )
 from app.core.notices import notice_shown
+from app.core.person_words import DATA_ASKED, asks_why
 from app.core.phone import PhoneReader
 from app.core.policy import Clock, Policy
 from app.core.programs import all_terms, terms_of
@@ -59,6 +61,7 @@ FORMAT = "optout-dossier/2"
 # The tables whose rows stand in the dossier as they are, each with the column that orders them.
 _PLAIN: dict[str, tuple[type[Any], str]] = {
     "subscriber": (Subscriber, "first_seen_at"),
+    "consents": (Consent, "given_at"),
     "suppressions": (Suppression, "since"),
     "messages_received": (InboundMessage, "received_at"),
     "messages_sent": (OutboundMessage, "created_at"),
@@ -68,13 +71,29 @@ _PLAIN: dict[str, tuple[type[Any], str]] = {
     "accesses": (Access, "at"),
     "person_requests": (PersonRequest, "asked_at"),
     "copy_searches": (CopySearch, "since"),
+    "handset_codes": (HandsetCode, "created_at"),
 }
-# Columns that say nothing of the person: keys, and which colleague acted (EU Court of Justice,
-# C-579/21: when and why somebody looked is the person's to know, who of the staff it was is not).
-_LEFT_OUT = frozenset({"fingerprint", "content_digest", "who", "decided_by", "closed_by"})
+# What the data map says is held of people and the dossier leaves out, each with the reason.
+_COLLEAGUE = (
+    "which colleague acted: when and why is the person's to know, who is not (CJEU C-579/21)"
+)
+NOT_TOLD: dict[str, str] = {
+    "accesses.who": _COLLEAGUE,
+    "review_holds.decided_by": _COLLEAGUE,
+    "person_requests.closed_by": _COLLEAGUE,
+    "outbound_messages.content_digest": "a digest of the text, which is told",
+    "provider_deletions.*": "of an erased person alone, and nothing in it leads to whom",
+    "rate_counts.key": "a hash that leads to nobody, gone when its window has passed",
+    "simulator_messages.*": "the simulated network's log: the provider's records, not ours",
+}
+_LEFT_OUT = frozenset(name.partition(".")[2] for name in NOT_TOLD) | {"fingerprint"}
 
 # All tables that know a person: what is not among them can't be in the dossier.
-TABLES = frozenset({table for table, _ in _PLAIN.values()} | {Consent, OptInRequest, LedgerEntry})
+TABLES = frozenset({table for table, _ in _PLAIN.values()}) | {
+    FormerFingerprint,
+    LedgerEntry,
+    OptInRequest,
+}
 
 Json = dict[str, Any]
 
@@ -256,6 +275,8 @@ def _understood(text: Json) -> str:
     """What a text was taken for; also by the words of this house's own, which have no intent."""
     if text["meaning"] != Intent.NONE:
         return str(text["meaning"])
+    if text["rule"] == DATA_ASKED:
+        return "data"
     if text["opt_in_request_id"]:
         return "join"
     return "why" if asks_why(text["body"] or "") else "none"

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from app.core import ledger, merkle
@@ -59,6 +60,9 @@ def check(dossier: Any) -> Check:
         person = {dossier["fingerprint"], *dossier.get("former_fingerprints", ())}
         for entry in dossier["ledger"]:
             _check_entry(entry, seals, person, found)
+        ids = [entry["id"] for entry in dossier["ledger"]]
+        if any(later <= earlier for earlier, later in pairwise(ids)):
+            found.faults.append("the entries are not in order")
         found.faults += _untold(dossier)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         return Check(faults=[f"this is not a whole dossier: {type(error).__name__}"])

@@ -128,7 +128,7 @@ class Inbox:
 
     def _act(self, turn: Turn) -> Outcome:
         known = turn.known
-        if known.number is None or turn.meaning.language not in {None, known.language}:
+        if not known.is_known or turn.meaning.language not in {None, known.language}:
             subscribers.learn(turn.connection, turn.phone, turn.meaning.language)
         if _is_overtaken(turn):
             outcome = Outcome(None, Silence.OVERTAKEN, turn.meaning)

@@ -53,13 +53,14 @@ class Silence(StrEnum):
 class Known:
     """The number's state. What is False here can't become true while the lock is held.
 
-    `opted_out`: of everything, by the person. `confirmed_at`: when an opt-out was last answered.
+    `is_known`: its number is stored. `opted_out`: of everything, by the person. `confirmed_at`:
+    when an opt-out was last answered.
     `consented`: to a program, and not withdrawn. `held`: a text waits for review. `pending`: a
     request waits for its code. `claimed`: a message is being handed to the provider. `scheduled`:
     one waits there for its time. `repeated`: this very text is stored already.
     """
 
-    number: str | None
+    is_known: bool
     language: str | None
     opted_out: bool
     consented: bool
@@ -102,7 +103,7 @@ def _query() -> sa.Select[Any]:
         sa.or_(mine.reply.is_not(None), mine.silence == _word(Silence.ANSWERED_BY_PROVIDER)),
     )
     return sa.select(
-        Subscriber.number,
+        Subscriber.number.is_not(None).label("is_known"),
         Subscriber.language,
         _there_is(
             Suppression,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.core.database import PlainText, RowNumber, UtcDateTime
+from app.core.encrypted import Encrypted, EncryptedJson
 
 # What the chores look for among the messages that were sent: few rows, whatever the others are.
 # SQLite uses an index on such rows only where a query says so in the same words.
@@ -119,6 +120,7 @@ class Installation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     fingerprint_check: Mapped[str]
     key_change: Mapped[str | None]
+    encryption_check: Mapped[str | None]
 
 
 class Program(Base):
@@ -211,7 +213,7 @@ class Consent(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     withdrawn_at: Mapped[datetime | None]
     channel: Mapped[str] = mapped_column(sa.String(10))
-    email: Mapped[str | None]
+    email: Mapped[str | None] = mapped_column(Encrypted("consents.email"))
     ledger_entry_id: Mapped[int] = mapped_column(RowNumber)
     renewal_asked_at: Mapped[datetime | None]
 
@@ -236,15 +238,15 @@ class OptInRequest(Base):
     notice_version: Mapped[int | None]
     language: Mapped[str] = mapped_column(sa.String(2))
     channel: Mapped[str] = mapped_column(sa.String(10))
-    email: Mapped[str | None]
-    address: Mapped[str | None]
-    user_agent: Mapped[str | None]
+    email: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.email"))
+    address: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.address"))
+    user_agent: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.user_agent"))
     code_expires_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     code_sent_at: Mapped[datetime | None]
     code_message_id: Mapped[str | None] = mapped_column(sa.String(64))
-    prompt: Mapped[str | None]
+    prompt: Mapped[str | None] = mapped_column(Encrypted("opt_in_requests.prompt"))
     confirmed_at: Mapped[datetime | None]
     confirmed_by: Mapped[str | None] = mapped_column(sa.String(64))
 
@@ -260,7 +262,7 @@ class Subscriber(Base):
     __tablename__ = "subscribers"
 
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
-    number: Mapped[str | None]
+    number: Mapped[str | None] = mapped_column(Encrypted("subscribers.number"))
     language: Mapped[str | None] = mapped_column(sa.String(2))
     first_seen_at: Mapped[datetime]
     unreachable_reports: Mapped[int] = mapped_column(server_default="0")
@@ -288,7 +290,7 @@ class LedgerEntry(Base):
     fingerprint: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
     program: Mapped[str]
     door: Mapped[str]
-    text: Mapped[str | None]
+    text: Mapped[str | None] = mapped_column(Encrypted("ledger_entries.text"))
     evidence: Mapped[dict[str, Any]]
     salt: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
     person_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
@@ -343,7 +345,7 @@ class InboundMessage(Base):
     provider_message_id: Mapped[str] = mapped_column(sa.String(64))
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
     recipient: Mapped[str]
-    body: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(Encrypted("inbound_messages.body"))
     received_at: Mapped[datetime]
     meaning: Mapped[str]
     rule: Mapped[str]
@@ -351,7 +353,7 @@ class InboundMessage(Base):
     language: Mapped[str | None] = mapped_column(sa.String(2))
     review: Mapped[bool]
     opt_out_type: Mapped[str | None]
-    reply: Mapped[str | None]
+    reply: Mapped[str | None] = mapped_column(Encrypted("inbound_messages.reply"))
     opt_in_request_id: Mapped[str | None] = mapped_column(sa.String(32))
     silence: Mapped[str | None]
 
@@ -435,7 +437,7 @@ class OutboundMessage(Base):
     program: Mapped[str] = mapped_column(sa.String(40))
     purpose: Mapped[str] = mapped_column(sa.String(20))
     sender: Mapped[str | None]
-    body: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(Encrypted("outbound_messages.body"))
     segments: Mapped[int]
     status: Mapped[str] = mapped_column(sa.String(20))
     reason: Mapped[str | None] = mapped_column(sa.String(20))
@@ -484,6 +486,21 @@ class LinkToken(Base):
 
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+
+
+class HandsetCode(Base):
+    """The last code by which a person can prove that they hold their handset, until it is used.
+
+    The code is a keyed hash of `code_id`. `attempts`: how many wrong ones were tried.
+    """
+
+    __tablename__ = "handset_codes"
+
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    code_id: Mapped[str] = mapped_column(sa.String(32))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
 
 
 class ProviderDeletion(Base):
@@ -627,7 +644,9 @@ class CampaignRecipient(Base):
     )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), _subscriber())
-    fields: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    fields: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedJson("campaign_recipients.fields")
+    )
     status: Mapped[str] = mapped_column(sa.String(20))
     attempt: Mapped[int]
     due_at: Mapped[datetime]
@@ -655,9 +674,9 @@ class SimulatorMessage(Base):
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     sid: Mapped[str] = mapped_column(sa.String(64), unique=True)
     direction: Mapped[str] = mapped_column(sa.String(20))
-    sender: Mapped[str] = mapped_column(sa.String(64), index=True)
-    recipient: Mapped[str] = mapped_column(sa.String(64), index=True)
-    body: Mapped[str]
+    sender: Mapped[str] = mapped_column(Encrypted("simulator_messages.sender"), index=True)
+    recipient: Mapped[str] = mapped_column(Encrypted("simulator_messages.recipient"), index=True)
+    body: Mapped[str] = mapped_column(Encrypted("simulator_messages.body"))
     status: Mapped[str] = mapped_column(sa.String(20))
     created_at: Mapped[datetime]
     send_at: Mapped[datetime | None]

@@ -59,7 +59,7 @@ from app.core.wayout import can_be_answered
 _HOUR = timedelta(hours=1)
 _PREFIX_TAIL = 4  # the last digits of a number: pumping walks through them
 _BY_PREFIX = Limit("codes by prefix", 20, _HOUR)
-_BY_ADDRESS = Limit("codes by address", 10, _HOUR)
+BY_ADDRESS = Limit("codes by address", 10, _HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class OptIns:
         with self._database.write() as connection:
             terms = terms_of(connection, join.program, self._policy)
             subscribers.lock(connection, phone, now)
-            if _is_suppressed(connection, phone.fingerprint, terms.slug):
+            if is_suppressed(connection, phone.fingerprint, terms.slug):
                 raise NotSentError(Reason.SUPPRESSED)
             earlier = _request(connection, join.request_id) if join.request_id else None
             if earlier is not None and _is_on_its_way(earlier, now):
@@ -199,10 +199,9 @@ class OptIns:
                 "numbers of this country can't join here: text the join word instead"
             )
         if join.address:
-            self._limiter.spend(_BY_ADDRESS, network_of(join.address))
+            self._limiter.spend(BY_ADDRESS, network_of(join.address))
         self._limiter.spend(_BY_PREFIX, phone.e164[:-_PREFIX_TAIL])
-        by_number = Limit("codes by number", self._policy.code_sends, _HOUR)
-        self._limiter.spend(by_number, phone.fingerprint.hex())
+        self._limiter.spend(by_number(self._policy), phone.fingerprint.hex())
 
     def _send_code(self, opened: Opened, phone: Phone, terms: Terms, join: Join) -> None:
         language = join.language or terms.language
@@ -519,7 +518,13 @@ def _asked_by(connection: Connection, request_id: str, program: str | None) -> b
     return fingerprint
 
 
-def _is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
+def by_number(policy: Policy) -> Limit:
+    """How many codes of all kinds one number gets."""
+    return Limit("codes by number", policy.code_sends, _HOUR)
+
+
+def is_suppressed(connection: Connection, fingerprint: bytes, program: str) -> bool:
+    """Whether messages of this program must not reach the person."""
     query = sa.select(Suppression.program).where(
         Suppression.fingerprint == fingerprint, Suppression.program.in_((program, ALL_PROGRAMS))
     )

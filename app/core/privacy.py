@@ -18,6 +18,7 @@ from app.core.consent import ERASED, Evidence
 from app.core.data_map import BY_NUMBER, EMPTIED, ROWS_THAT_GO
 from app.core.database import Database
 from app.core.deletions import Deletions
+from app.core.encrypted import holds
 from app.core.errors import InvalidInputError, NotFoundError, ProviderError
 from app.core.forgetting import forget_person
 from app.core.models import ALL_PROGRAMS, Act, LedgerEntry
@@ -218,7 +219,8 @@ def _empty(connection: Connection, fingerprint: bytes, now: datetime) -> dict[st
     erased = {}
     number = subscribers.number_of(connection, fingerprint)
     if number is not None:
-        mine = sa.or_(BY_NUMBER.sender == number, BY_NUMBER.recipient == number)
+        places = (BY_NUMBER.sender, BY_NUMBER.recipient)
+        mine = sa.or_(*(holds(connection.dialect, place, number) for place in places))
         erased[BY_NUMBER.__tablename__] = connection.execute(sa.delete(BY_NUMBER).where(mine))
     for table in ROWS_THAT_GO:
         query = sa.delete(table).where(table.fingerprint == fingerprint)

@@ -194,7 +194,7 @@ def begin(url: str, keys: FingerprintKeys, sleep: Callable[[float], None] = time
     engine = make_engine(url)
     try:
         with translated_errors(), engine.begin() as connection:
-            check, stage = connection.exec_driver_sql(INSTALLED).one()
+            check, stage, _ = connection.exec_driver_sql(INSTALLED).one()
             if check == keys.check() and stage != ANNOUNCED:
                 return bool(stage == REKEYING)
             _refuse_unfit(check, stage, keys)

@@ -26,6 +26,7 @@ from app.core.models import (
     Consent,
     DeliveryReport,
     FormerFingerprint,
+    HandsetCode,
     InboundMessage,
     LedgerEntry,
     LinkToken,
@@ -137,6 +138,8 @@ def _consent_rules(now: datetime) -> Iterator[Rule]:
         OptInRequest.id,
         sa.and_(over, ~in_use),
     )
+    past = HandsetCode.expires_at <= now - AFTER_CODE
+    yield _delete("codes to see one's data, deleted", HandsetCode, HandsetCode.fingerprint, past)
     before = now - PROOF
     yield Rule(
         "ledger entries, their person and words blanked",

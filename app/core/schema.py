@@ -16,6 +16,7 @@ from app.core.database import (
     make_engine,
     translated_errors,
 )
+from app.core.encryption import Cipher
 from app.core.keys import FingerprintKeys
 from app.core.models import Installation, Program
 from app.core.programs import follow_text
@@ -30,12 +31,13 @@ def migrate(
     brand: str,
     language: str = "it",
     former_keys: Sequence[str] = (),
+    cipher: Cipher | None = None,
 ) -> None:
     """Prepare an empty database or bring an older one up to date; safe to run at any time, twice.
 
     Raises StorageUnavailableError when the database can't be reached.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, cipher)
     try:
         with translated_errors(), engine.begin() as connection:
             _take_turns(connection)
@@ -43,7 +45,8 @@ def migrate(
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             keys = FingerprintKeys(fingerprint_key, former_keys)
-            _furnish(connection, keys, brand, language)
+            _furnish(connection, keys, cipher)
+            _make_first_program(connection, brand, language)
     finally:
         engine.dispose()
 
@@ -79,12 +82,19 @@ def _alembic() -> Config:
     return config
 
 
-def _furnish(connection: Connection, keys: FingerprintKeys, brand: str, language: str) -> None:
-    """What a new database has from the start: the mark of its key, and one program."""
+def _furnish(connection: Connection, keys: FingerprintKeys, cipher: Cipher | None) -> None:
+    """What a new database has from the start: the marks of its keys."""
     installed = sa.select(Installation.id)
     if connection.execute(installed).first() is None:
-        row = {"id": 1, "fingerprint_check": keys.check()}
+        row = {
+            "id": 1,
+            "fingerprint_check": keys.check(),
+            "encryption_check": cipher.check if cipher else None,
+        }
         connection.execute(sa.insert(Installation).values(row))
+
+
+def _make_first_program(connection: Connection, brand: str, language: str) -> None:
     now = datetime.now(UTC)
     program = {"slug": DEFAULT_PROGRAM, "created_at": now}
     query = insert(Program).values(program).on_conflict_do_nothing()

@@ -16,6 +16,7 @@ from app.core.dossier import Dossiers
 from app.core.due import Duties
 from app.core.erasure_list import ErasureList
 from app.core.gate import Gate
+from app.core.handset import Handsets
 from app.core.history import Histories
 from app.core.inbound import Inbox
 from app.core.joining import JoinForm
@@ -62,6 +63,7 @@ class Services:
     campaigns: Campaigns
     join_form: JoinForm
     preferences: Preferences
+    handsets: Handsets
     deliveries: DeliveryLog
     suppressions: SuppressionList
     reviews: ReviewQueue
@@ -117,6 +119,7 @@ class Services:
             campaigns=Campaigns(database, phones, policy, outbox, clock, sleep),
             join_form=JoinForm(database, policy, opt_ins, clock),
             preferences=Preferences(database, phones, policy, scheduled, clock, sleep),
+            handsets=Handsets(database, phones, policy, outbox, clock),
             deliveries=DeliveryLog(database, phones, policy, clock),
             suppressions=SuppressionList(database, phones, clock),
             reviews=reviews,

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.core.encryption import cipher_of
+
 _Convert = Callable[[Any], Any]
 
 
@@ -21,14 +23,16 @@ class Statement:
 
     def __init__(self, statement: sa.ClauseElement) -> None:
         self._statement = statement
-        self._compiled: dict[tuple[str, ...], _Compiled] = {}
+        self._compiled: dict[tuple[object, ...], _Compiled] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """The rows, as named tuples; fails as `connection.execute` does."""
-        variant = (connection.dialect.name, *values)
+        dialect = connection.dialect
+        # The types' conversions of one engine are not those of another that has another key.
+        variant = (dialect.name, cipher_of(dialect), *values)
         compiled = self._compiled.get(variant)
         if compiled is None:
-            compiled = _compile(self._statement, connection.dialect, list(values))
+            compiled = _compile(self._statement, dialect, list(values))
             self._compiled[variant] = compiled
         return compiled.run(connection, values)
 

@@ -45,6 +45,24 @@ def lock_all(connection: Connection, phones: Iterable[Phone], at: datetime) -> N
     connection.execute(_INSERT.returning(Subscriber.fingerprint), rows)
 
 
+def recall(connection: Connection, phones: Iterable[Phone]) -> None:
+    """Numbers that were forgotten or lost become known again, those of erased people never.
+
+    For locked people whose numbers somebody has brought.
+    """
+    numbers = {phone.fingerprint: phone.e164 for phone in phones}
+    unknown = sa.select(Subscriber.fingerprint).where(
+        Subscriber.fingerprint.in_(numbers),
+        Subscriber.number.is_(None),
+        Subscriber.erased_at.is_(None),
+    )
+    rows = [{"person": each, "e164": numbers[each]} for each in connection.scalars(unknown)]
+    if rows:
+        person = Subscriber.fingerprint == sa.bindparam("person")
+        learned = sa.update(Subscriber).where(person).values(number=sa.bindparam("e164"))
+        connection.execute(learned, rows)
+
+
 def _row(phone: Phone, at: datetime) -> dict[str, object]:
     return {
         "fingerprint": phone.fingerprint,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core import delivery, subscribers
 from app.core.database import Database
+from app.core.encrypted import holds
 from app.core.models import UNSETTLED, DeliveryStatus, OutboundMessage, Subscriber
 from app.core.outcomes import Outcomes
 from app.core.phone import mask
@@ -124,7 +125,7 @@ class UnknownOutcomes:
             _Row.id != row.id,
             _Row.fingerprint == person,
             _Row.status.in_((DeliveryStatus.UNKNOWN, DeliveryStatus.CLAIMED)),
-            _Row.body == row.body,
+            holds(self._database.engine.dialect, _Row.body, row.body),
         )
         with self._database.read() as connection:
             return bool(connection.execute(sa.select(twin)).scalar())

@@ -28,6 +28,7 @@ _OTHERS = (
     "accesses",
     "person_requests",
     "copy_searches",
+    "handset_codes",
 )
 
 # What stops messages to a number, and what lets them through again.

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from app.core.database import Database, insert
+from app.core.encrypted import holds
 from app.core.errors import InvalidInputError, ProviderError
 from app.core.models import DeliveryStatus, SimulatorMessage
 from app.core.policy import Clock
@@ -113,7 +114,7 @@ class SimulatorProvider:
             SimulatorMessage.status == "scheduled", SimulatorMessage.send_at <= self._clock()
         )
         waiting = sa.and_(
-            SimulatorMessage.recipient == number,
+            self._holds(SimulatorMessage.recipient, number),
             sa.or_(SimulatorMessage.status == "queued", due),
         )
         with self._database.read() as connection:
@@ -126,7 +127,8 @@ class SimulatorProvider:
 
     def conversation(self, number: str, limit: int = 100) -> list[Row[Any]]:
         """The messages on one handset, the oldest first: rows of SimulatorMessage."""
-        here = sa.or_(SimulatorMessage.sender == number, SimulatorMessage.recipient == number)
+        places = (SimulatorMessage.sender, SimulatorMessage.recipient)
+        here = sa.or_(*(self._holds(place, number) for place in places))
         query = (
             sa.select(SimulatorMessage)
             .where(here)
@@ -135,6 +137,9 @@ class SimulatorProvider:
         )
         with self._database.read() as connection:
             return list(reversed(connection.execute(query).all()))
+
+    def _holds(self, place: Any, number: str) -> sa.ColumnElement[bool]:
+        return holds(self._database.engine.dialect, place, number)
 
     def _take(
         self,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from app.core.database import Database
+from app.core.encrypted import holds
 from app.core.errors import ProviderError
 from app.core.models import SimulatorMessage
 from app.core.segments import count_segments
@@ -81,10 +82,9 @@ class SimulatorLog:
             .where(SimulatorMessage.id <= newest)
             .order_by(SimulatorMessage.id.desc())
         )
-        if "To" in query:
-            found = found.where(SimulatorMessage.recipient == query["To"])
-        if "From" in query:
-            found = found.where(SimulatorMessage.sender == query["From"])
+        for name, column in _NUMBER_FILTERS.items():
+            if name in query:
+                found = found.where(holds(self._database.engine.dialect, column, query[name]))
         for name, compare in _DATE_FILTERS.items():
             if name in query:
                 found = found.where(compare(SimulatorMessage.created_at, _moment(query[name])))
@@ -126,6 +126,7 @@ def _on_day(sent: Any, moment: datetime) -> Any:
 
 
 # In UTC: that day; up to that moment; from that moment on. A bare date is its midnight.
+_NUMBER_FILTERS = {"To": SimulatorMessage.recipient, "From": SimulatorMessage.sender}
 _DATE_FILTERS: dict[str, Callable[[Any, datetime], Any]] = {
     "DateSent": _on_day,
     "DateSent<": lambda sent, moment: sent <= moment,

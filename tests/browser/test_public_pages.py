@@ -92,6 +92,29 @@ def test_from_joining_to_leaving_by_keyboard_alone(visit, gateway: Gateway):
     expect(page.get_by_role("heading", name="Non ricevi più nulla")).to_be_visible()
 
 
+def test_the_data_are_opened_and_erased_by_keyboard_alone(visit, gateway: Gateway):
+    """Code asked for, typed in, a file taken, the erasure unfolded and pressed: no pointer."""
+    page = visit(gateway.services.preferences.link_of(PERSON))
+    tab_to(page, "main .button")
+    page.keyboard.press("Enter")
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("sei cifre")
+    expect(page.locator("#code")).to_be_focused()
+    page.keyboard.type(code_sent(gateway))
+    page.keyboard.press("Enter")
+
+    tab_to(page, "[value=csv]")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "optout.csv"
+    tab_to(page, "summary")
+    page.keyboard.press("Enter")
+    tab_to(page, "button.stop")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("cancellati")
+
+
 def test_everything_works_without_javascript(visit, gateway: Gateway):
     """With scripts switched off a person joins, stops one program, and gets the data."""
     page = visit("/join/default", java_script_enabled=False, locale="en-GB")
@@ -103,9 +126,15 @@ def test_everything_works_without_javascript(visit, gateway: Gateway):
     expect(page.get_by_role("heading", level=1)).to_have_text("Done, you have joined")
 
     page.goto(page.url.partition("/join")[0] + gateway.services.preferences.link_of(PERSON))
+    own = page.url
+    page.get_by_role("link", name="Download or erase").click()
+    page.get_by_role("button", name="Text me the code").click()
+    page.get_by_label("The code you got").fill(code_sent(gateway))
+    page.get_by_role("button", name="Open my data").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the document").click()
+        page.get_by_role("button", name="Download to read").click()
     assert download.value.suggested_filename == "optout.html"
+    page.goto(own)
     switch = page.get_by_role("switch")
     expect(switch).to_be_checked()
     switch.click()
@@ -143,11 +172,21 @@ def test_every_page_fits_and_can_be_read(visit, gateway: Gateway, scheme: str, w
     page.goto(page.url.partition("/join")[0] + own)
     page.check("[value=email]")
     look()
+    page.click("main a.button")
+    look()
+    page.click("button.primary")
+    look()
+    page.fill("#code", "1")
+    page.click("button.primary")
+    look()
+    page.fill("#code", code_sent(gateway))
+    page.click("button.primary")
+    page.click("summary")
+    look()
+    page.click("main .foot a")
     page.click("button.stop")
     look()
-    page.click("a.danger")
-    look()
-    page.click("button.stop")
+    page.click("main a.button")
     look()
 
 

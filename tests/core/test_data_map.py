@@ -9,10 +9,7 @@ import pytest
 import app
 from app.core import data_map, notice
 from app.core.models import Base
-from app.core.optin import Join
 from app.core.policy import Policy
-from app.core.services import Services
-from tests.making import PERSON, draft, text
 
 
 @pytest.mark.parametrize("table", sorted(Base.metadata.tables))
@@ -47,21 +44,3 @@ def test_the_notice_promises_what_the_map_says(language: str):
     assert "Caffè" in text
     assert "400" in text
     assert not re.search(r"[{}]", text)
-
-
-@pytest.mark.parametrize("table", ["consents", "opt_in_requests", "inbound_messages"])
-def test_the_dossier_shows_what_the_map_names(table: str, services: Services, provider):
-    """Whatever is held of a person is in what they are given (GDPR art. 15)."""
-    services.opt_ins.request(Join(PERSON, "default", "web", "form"))
-    code = re.search(r"\d{6}", provider.sent[-1].body)[0]
-    services.inbox.receive(text(code))
-    services.outbox.send(draft())
-    dossier = services.dossiers.export(PERSON)
-
-    shown = "requests" if table == "opt_in_requests" else "messages_received"
-    if table == "consents":
-        said = str(dossier["consent_records"])
-        assert all(word in said for word in ("channel", "given", "expires", "retention"))
-        return
-    mine = {c for held in data_map.TABLES[table].held for c in held.columns.split()}
-    assert mine - set(dossier[shown][0]) <= {"fingerprint"}

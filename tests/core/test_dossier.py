@@ -1,6 +1,7 @@
 """The dossier: all that is held about one number, proven, and nothing of anybody else."""
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -124,6 +125,25 @@ def test_why_and_a_join_word_are_shown_as_understood(gateway):
     assert [each["understood"] for each in received] == ["why", "join", "none"]
 
 
+def test_each_message_names_its_sender(gateway, handset_joins):
+    """Also one whose caller named none: hiding the sender is forbidden (art. 130 c.5)."""
+    handset_joins()
+    gateway.messages.create(to=NUMBER, body="Saldi")
+
+    [sent] = gateway.services.dossiers.export(NUMBER)["messages_sent"]
+
+    assert sent["sender"] == gateway.services.provider.conversation(NUMBER)[-1].sender
+
+
+def test_days_are_those_of_the_person(gateway, clock):
+    """Given half an hour after midnight in Italy, a consent is of that day, not of UTC's."""
+    clock.now = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    handset = Handset(gateway, NUMBER)
+    handset.text(code_in(handset.text("START")))
+
+    assert "dal 02/01/2026" in handset.text("PERCHE")
+
+
 def test_the_dossier_holds_nobody_else(exported):
     """Nothing of another person is in it."""
     text = json.dumps(exported)
@@ -176,6 +196,7 @@ def test_what_the_dossier_tells_is_what_its_ledger_says(exported):
         lambda copy: copy["consent_records"][0]["events"][3].update(event_time="2020-01-01"),
         lambda copy: copy["ledger"].pop(2),
         lambda copy: copy.update(fingerprint="00" * 32),
+        lambda copy: copy["ledger"].reverse(),
         withdrawal_left_out,
         proofs_left_out,
     ]

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.parametrize("language", LANGUAGES)
 
 def rendered(reply: Reply, language: str, brand: str = "Demo", door: str = "web") -> str:
     facts = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2028, 1, 1, tzinfo=UTC)}
+    facts |= {"link": f"https://sms.example.org/u/{'x' * 22}"}
     purpose = default_purpose(language)
     said = render(reply, language, brand, purpose=purpose, door=door, **facts)
     return said.replace(CODE_PLACE, "123456")

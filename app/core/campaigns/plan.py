@@ -125,7 +125,9 @@ class Planner:
         """Those that were not on the list yet: the table's own constraint decides."""
         if not people:
             return []
-        subscribers.lock_all(connection, (phone for phone, _, _ in people.values()), now)
+        phones = [phone for phone, _, _ in people.values()]
+        subscribers.lock_all(connection, phones, now)
+        subscribers.recall(connection, phones)
         rows = [
             {
                 "campaign_id": self._campaign_id,

@@ -44,6 +44,7 @@ class Reply(StrEnum):
     WHY_NOTHING = "why_nothing"
     ERASE_CODE = "erase_code"
     ERASED = "erased"
+    DATA_CODE = "data_code"
     RENEWAL = "renewal"
 
 

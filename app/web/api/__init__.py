@@ -60,7 +60,7 @@ def _view(route: Route) -> Callable[..., Response]:
         brought += [read_query(route.query)] if route.query else []
         answered = route.handle(g.caller, *given, *brought)
         if isinstance(answered, Page):
-            return Response(answered.html, mimetype="text/html")
+            return Response(answered.content, mimetype=answered.mimetype)
         answer, status = answered
         body = answer.model_dump_json()
         return Response(body, status, mimetype="application/json")

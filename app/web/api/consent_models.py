@@ -98,7 +98,7 @@ Rows = Annotated[list[dict[str, Any]], Field(examples=[[]])]
 class Dossier(Given):
     """What is held about one person: see docs/dossier.md."""
 
-    format: Annotated[str, Field(examples=["optout-dossier/1"])]
+    format: Annotated[str, Field(examples=["optout-dossier/2"])]
     standard: Annotated[str, Field(examples=["ISO/IEC TS 27560:2023"])]
     generated_at: datetime
     time_zone: Annotated[
@@ -112,6 +112,9 @@ class Dossier(Given):
         list[str], Field(description="By which older entries of the ledger know the number.")
     ]
     known: Annotated[bool, Field(description="False: nothing was ever held.", examples=[True])]
+    test_data: Annotated[
+        bool, Field(description="Made with the simulator or at a local address.", examples=[False])
+    ]
     controller: Annotated[
         dict[str, str | None],
         Field(
@@ -134,7 +137,8 @@ class Dossier(Given):
     ]
     subscriber: Rows
     consent_records: Annotated[Rows, Field(description="As in ISO/IEC TS 27560:2023.")]
-    requests: Annotated[Rows, Field(description="Each asking to join, with the text shown.")]
+    consents: Annotated[Rows, Field(description="Where each consent stands now.")]
+    requests: Annotated[Rows, Field(description="Each asking to join, with the texts shown.")]
     suppressions: Rows
     messages_received: Rows
     messages_sent: Rows
@@ -145,6 +149,9 @@ class Dossier(Given):
     accesses: Annotated[Rows, Field(description="When and why somebody looked at the data.")]
     person_requests: Annotated[
         Rows, Field(description="When the person asked for their data or to be erased.")
+    ]
+    handset_codes: Annotated[
+        Rows, Field(description="When a code to see the data was asked for; never the code.")
     ]
     copy_searches: Annotated[
         Rows, Field(description="Where the provider's log is searched after an erasure.")

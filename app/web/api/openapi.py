@@ -33,7 +33,7 @@ _WITH_BODY = {
     413: "The body is larger than 1 MB.",
     415: "The body is not declared as `application/json`.",
 }
-_PAGE: Json = {"text/html": {"schema": {"type": "string"}}}
+_PAGE: Json = {kind: {"schema": {"type": "string"}} for kind in ("text/html", "text/csv")}
 _FAULTY = {422: "A field is missing, unknown or wrong: `errors` names each."}
 
 _ABOUT = """

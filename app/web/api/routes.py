@@ -10,9 +10,10 @@ Answer = tuple[BaseModel, int]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to read in place of JSON: one HTML file, for who sends `Accept: text/html`."""
+    """An answer in place of JSON, for who sends `Accept: text/html` or `text/csv`."""
 
-    html: str
+    content: str
+    mimetype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Route:
     varies. `handle` is called with the caller, what varies in the path, and the validated body or
     query; its docstring is what the reader of the API sees. `gives` has a model for each status of
     success, `fails` a sentence for each failure that is this request's own. `as_page`: whether it
-    can be had as a page too.
+    can be had as a page and a table too.
     """
 
     name: str

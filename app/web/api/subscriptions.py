@@ -11,7 +11,7 @@ from app.core.errors import InvalidInputError, NotFoundError
 from app.core.models import Channel, RequestStatus
 from app.core.optin import Join
 from app.core.services import Services
-from app.documents import LANGUAGES, render_dossier
+from app.documents import LANGUAGES, render_dossier, table_of
 from app.web.api.access import DOOR, key_details, only_program, program_of
 from app.web.api.consent_models import (
     Confirmed,
@@ -104,24 +104,27 @@ class SubscriptionRequests:
 
         For the person, or for an authority; docs/dossier.md explains it. With `Accept: text/html`
         it is the document to read, print and hand over, in the installation's language or the one
-        that `Accept-Language` prefers. It spans all programs, so
-        it takes a key of the default program.
+        that `Accept-Language` prefers; with `Accept: text/csv` one table, a row for each value. It
+        spans all programs, so it takes a key of the default program.
         """
         if only_program(caller) is not None:
             raise Forbidden("a dossier spans all programs: it needs a key of the default program")
         dossier = self._services.dossiers.export(asked.to)
         person = self._services.phones.parse(asked.to).fingerprint
         self._services.accesses.note_dossier("api", caller.requester, person)
-        if _prefers_page():
+        kind = _preferred()
+        if kind == "text/csv":
+            return Page(table_of(dossier), kind)
+        if kind == "text/html":
             language = self._services.policy.language
             preferred = request.accept_languages.best_match(LANGUAGES, language)
-            return Page(render_dossier(dossier, preferred or language))
+            return Page(render_dossier(dossier, preferred or language), kind)
         return Dossier.model_validate(dossier), 200
 
 
-def _prefers_page() -> bool:
-    known = ("application/json", "text/html")
-    return request.accept_mimetypes.best_match(known, known[0]) == known[1]
+def _preferred() -> str | None:
+    known = ("application/json", "text/html", "text/csv")
+    return request.accept_mimetypes.best_match(known, known[0])
 
 
 def _join(caller: Caller, program: str, asked: SubscriptionRequest) -> Join:

@@ -186,3 +186,16 @@ def test_the_dossier_can_be_had_as_a_document(app, api):
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert 'lang="en"' in page.text
     assert api.post("/subscribers/export", {"to": NUMBER}).mimetype == "application/json"
+
+
+def test_the_dossier_can_be_had_as_a_table(app, api):
+    """With `Accept: text/csv` it is one table, of the same values."""
+    headers = api.headers | {"Accept": "text/csv"}
+
+    table = app.test_client().post(
+        "/api/v1/subscribers/export", json={"to": NUMBER}, headers=headers
+    )
+
+    assert (table.status_code, table.mimetype) == (200, "text/csv")
+    assert table.text.startswith("part,record,when,what,value\r\n")
+    assert f"number,,,,'{NUMBER}" in table.text

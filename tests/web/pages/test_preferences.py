@@ -1,19 +1,16 @@
 """A person's own page: what it shows, what its buttons do, and that opening it does nothing."""
 
-import re
-
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from app.core.models import Base, LedgerEntry
-from app.core.privacy import KEPT
 from app.gateway import Gateway
 from tests.making import PERSON, text
 from tests.web.pages.conftest import HOME, joins, press, sealed_form, standing
 
 OTHER = "+393337654321"
-FILES = ("/data", "/document")
+BUTTONS = ("/code", "/file", "/erase", "/request")
 
 
 def everything(gateway: Gateway) -> dict[str, list]:
@@ -33,12 +30,19 @@ def test_opening_changes_nothing_at_all(client: FlaskClient, gateway: Gateway, o
     """Link previews, bots and HEAD leave every table as it was, however often they come."""
     before = everything(gateway)
 
-    for more in ("", "/erase", "?done=stopped", "?language=en", "?act=stop&program=*"):
+    for more in (
+        "",
+        "/data",
+        "/data?done=sent",
+        "?done=stopped",
+        "?language=en",
+        "?act=stop&program=*",
+    ):
         path = own + more
         assert client.get(path, headers={"User-Agent": "WhatsApp/2.23"}).status_code == 200
         assert client.head(path).status_code == 200
         client.options(path)
-    assert {client.get(own + path).status_code for path in FILES} == {405}
+    assert {client.get(own + path).status_code for path in BUTTONS} == {405}
 
     assert everything(gateway) == before
 
@@ -155,39 +159,7 @@ def test_what_can_not_be_chosen_is_said_at_its_field(client: FlaskClient, gatewa
     assert standing(gateway) == "None"
 
 
-def test_the_data_are_given_to_the_person_alone(client: FlaskClient, gateway: Gateway, own: str):
-    """The download holds this person's data and nobody else's, and is not stored on the way."""
-    gateway.services.inbox.receive(text("Ciao, sono un'altra persona", OTHER, "SM77"))
-    form = sealed_form(client.get(own))
-
-    data, document = (client.post(own + path, data={"form": form}) for path in FILES)
-
-    assert data.json["number"] == PERSON
-    assert "Acconsento a ricevere" in document.text
-    for answer in (data, document):
-        assert OTHER not in answer.text
-        assert "altra persona" not in answer.text
-        assert answer.headers["Content-Disposition"].startswith("attachment")
-        assert answer.headers["Cache-Control"] == "no-store"
-
-
-def test_erasing_takes_a_second_page(client: FlaskClient, gateway: Gateway, own: str):
-    """The first page only asks; after the second nothing of the person is left but the silence."""
-    asked = client.get(f"{own}/erase")
-    assert PERSON in str(everything(gateway))
-
-    answer = client.post(f"{own}/erase", data={"form": sealed_form(asked)})
-
-    assert answer.status_code == 200
-    assert answer.text.count("<li>") == len(KEPT)
-    assert PERSON not in str(everything(gateway)["subscribers"])
-    assert standing(gateway) == "suppressed"
-    assert client.get(own).status_code == 404
-    erasure = gateway.services.privacy.certificate(re.search(r"<code>(\w+)", answer.text)[1])
-    assert erasure.requested_by == "the person"
-
-
-@pytest.mark.parametrize("path", ["", *FILES, "/erase"])
+@pytest.mark.parametrize("path", ["", "/data", *BUTTONS])
 def test_a_form_of_another_page_does_nothing(
     client: FlaskClient, gateway: Gateway, own: str, path: str
 ):
@@ -224,8 +196,8 @@ def test_a_link_that_is_not_ours_tells_nothing(client: FlaskClient, own: str):
     pages = {client.get(f"/u/{each}").text for each in tokens}
     answers = [
         client.post(f"/u/{tokens[0]}", data={"act": "stop", "program": "*"}),
-        *(client.post(f"/u/{tokens[0]}{path}") for path in (*FILES, "/erase")),
-        client.get(f"/u/{tokens[0]}/erase"),
+        *(client.post(f"/u/{tokens[0]}{path}") for path in ("/data", *BUTTONS)),
+        client.get(f"/u/{tokens[0]}/data"),
         client.get(f"/u/{tokens[0]}"),
     ]
 
