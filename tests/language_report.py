@@ -181,6 +181,12 @@ def _table(title: str, reader: Reader, groups: dict[str, list[Line]]) -> str:
     return head + "".join(_row(name, score(reader, some)) for name, some in groups.items())
 
 
+def reached(some: Iterable[Line]) -> float:
+    """Of the opt-outs, the share that is understood, or held back until a person has read it."""
+    meanings = [classify(line.text) for line in some if line.label is Intent.OPT_OUT]
+    return sum(m.intent is Intent.OPT_OUT or m.review for m in meanings) / max(len(meanings), 1)
+
+
 def report(some: list[Line]) -> str:
     """Return the tables: by reader, and ours by language and by kind of message."""
     readers = "".join(_table(name, reader, {"all": some}) for name, reader in READERS.items())
@@ -192,6 +198,7 @@ def report(some: list[Line]) -> str:
         readers
         + _table("ours, by language", ours, languages)
         + _table("ours, by kind", ours, {k: [x for x in some if x.kind == k] for k in kinds})
+        + f"\nopt-outs understood, or held back for a person: {reached(some):.1%}\n"
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.language import LANGUAGES, Intent
-from tests.language_report import READERS, lines, ours, score
+from tests.language_report import READERS, lines, ours, reached, score
 
 LINES = lines()
 DEV = [line for line in LINES if line.split == "dev"]
@@ -11,6 +11,7 @@ HELD_OUT = [line for line in LINES if line.split == "held_out"]
 # What the part that nobody looks at while writing rules reaches at least: raised, never lowered.
 HELD_OUT_RECALL = 0.97
 HELD_OUT_RECALL_EACH = 0.95
+FRESH = [line for line in LINES if line.split == "fresh"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -61,3 +62,10 @@ def test_help_and_codes_are_understood():
 def test_the_providers_rules_are_far_behind(name):
     """No provider's rule finds half of what ours finds: the report compares with real rules."""
     assert score(READERS[name], LINES).recall < score(ours, LINES).recall / 2
+
+
+def test_requests_that_nobody_foresaw_are_understood_or_shown_to_a_person():
+    """Of the opt-outs by somebody who knew no rule, few pass unnoticed: the floor is raised only."""
+    assert reached(FRESH) >= 0.96
+    assert score(ours, FRESH).precision >= 0.965
+    assert score(ours, FRESH).false_opt_ins == 0
