@@ -3,10 +3,10 @@
     python -m tests.weigh_words TALK…
 
 learns from the development part of the labelled corpus, and from files of ordinary talk, a message
-a line, in which nobody opts out (NUS SMS Corpus, SMS Spam Collection, Tatoeba: named in
-corpus/README.md; not kept here). Logistic regression with FTRL-Proximal (McMahan et al. 2013), whose L1 keeps the
-table short: the same input gives the same table. A part of the talk is held back from learning, and
-sets the limits: how many of so many ordinary messages may reach them.
+a line, in which nobody opts out (which ones: corpus/README.md; they are not kept here). Logistic
+regression with FTRL-Proximal (McMahan et al. 2013), whose L1 keeps the table short; the same input
+gives the same table. A quarter of the talk is held back from learning and sets the limit: how many
+of so many ordinary messages may be shown to a person.
 """
 
 import argparse
@@ -80,9 +80,11 @@ def main() -> int:
     parser.add_argument("talk", nargs="+", type=Path)
     given = parser.parse_args()
     talk = [_pieces(text) for path in given.talk for text in _lines(path)]
-    random.Random(1).shuffle(talk)
+    _shuffler(1).shuffle(talk)
     held_back, learnt = talk[::_HELD_BACK], [t for i, t in enumerate(talk) if i % _HELD_BACK]
-    learner = learn([*labelled(), *(Example(each, False, _OF_TALK) for each in learnt)])
+    learner = learn(
+        [*labelled(), *(Example(each, is_opt_out=False, weight=_OF_TALK) for each in learnt)]
+    )
     table = {piece: round(learner.weight(piece), 2) for piece in learner.z}
     bias = table.pop("")
     table = {piece: weight for piece, weight in table.items() if abs(weight) >= _LEAST}
@@ -92,15 +94,15 @@ def main() -> int:
         "unlike": _UNLIKE,
     }
     write(bias, limits, table)
-    print(f"{len(table)} pieces, limits {limits}, from {len(learnt)} lines of talk")
+    tqdm.write(f"{len(table)} pieces, limits {limits}, from {len(learnt)} lines of talk")
     return 0
 
 
 def learn(examples: Sequence[Example]) -> Learner:
     learner, order = Learner(), list(examples)
-    shuffled = random.Random(2)
+    shuffler = _shuffler(2)
     for _ in tqdm(range(_ROUNDS), unit="round"):
-        shuffled.shuffle(order)
+        shuffler.shuffle(order)
         for example in order:
             learner.learn(example)
     return learner
@@ -109,7 +111,7 @@ def learn(examples: Sequence[Example]) -> Learner:
 def labelled() -> Iterable[Example]:
     for line in lines():
         if line.must and line.split == "dev":
-            yield Example(_pieces(line.text), line.label is Intent.OPT_OUT, 1.0)
+            yield Example(_pieces(line.text), is_opt_out=line.label is Intent.OPT_OUT, weight=1.0)
 
 
 def write(bias: float, limits: dict[str, float], table: dict[str, float]) -> None:
@@ -118,6 +120,11 @@ def write(bias: float, limits: dict[str, float], table: dict[str, float]) -> Non
     head = "# How much each piece speaks for an opt-out: made by `python -m tests.weigh_words`."
     written = [head, f"bias = {bias}", "", "[limits]", *limited, "", "[pieces]", *rows, ""]
     TABLE.write_text("\n".join(written), "utf-8")
+
+
+def _shuffler(seed: int) -> random.Random:
+    """The same order each time."""
+    return random.Random(seed)  # noqa: S311 - an order, not a secret
 
 
 def _pieces(text: str) -> tuple[str, ...]:

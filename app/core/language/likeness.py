@@ -1,11 +1,11 @@
 """How like an opt-out a text is, word by word: for what no rule of the grammar knows.
 
 The grammar says what is certain. People also ask in words that nobody has foreseen, and a missed
-opt-out is a violation: so a text that no rule decides is weighed. Each piece of its words (the word,
-two words in a row, a part of a word) has a weight; the sum tells how like an opt-out the text is. A
-sum that ordinary talk hardly ever reaches asks for a person, and so does a rule that fired on a text
-most unlike an opt-out. Weighing decides nothing by itself, and opt-ins, codes and help are never
-weighed.
+opt-out is a violation: so a text that no rule decides is weighed. Each piece of its words (a word,
+two words in a row, a part of a word) has a weight; the sum tells how like an opt-out the text is.
+A sum that ordinary talk hardly ever reaches asks for a person, and so does a rule that fired on a
+text most unlike an opt-out. Weighing decides nothing by itself, and opt-ins, codes and help are
+never weighed.
 
 The weights are in weights.toml, to be read by anybody: `python -m tests.weigh_words` makes them.
 """
@@ -23,7 +23,7 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From which sum on a text is for a person, and below which one it is most unlike an opt-out."""
+    """From which sum on a person should read, and below which one a text is most unlike."""
 
     review: float
     unlike: float
