@@ -65,7 +65,7 @@ def test_the_providers_rules_are_far_behind(name):
 
 
 def test_requests_that_nobody_foresaw_are_understood_or_shown_to_a_person():
-    """Of the opt-outs by somebody who knew no rule, few pass unnoticed: the floor is raised only."""
+    """Of the opt-outs by somebody who knew no rule few pass unnoticed; the floor only rises."""
     assert reached(FRESH) >= 0.96
     assert score(ours, FRESH).precision >= 0.965
     assert score(ours, FRESH).false_opt_ins == 0
