@@ -33,7 +33,9 @@ from app.core.policy import Clock, Policy
 from app.core.statements import Statement
 from app.core.timing import not_now
 
-_BATCH = 5000  # numbers asked for in one query
+# Numbers asked for in one query. The first ones are few: who stops early, or sends to each in turn,
+# is not answered about thousands that come much later.
+_FIRST_BATCH, _BATCH = 100, 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +219,10 @@ class Gate:
                 yield Decision(number, reason is None, reason)
 
     def _read(self, numbers: Iterable[str]) -> Iterator[_Batch]:
-        remaining = iter(numbers)
-        while batch := list(islice(remaining, _BATCH)):
+        remaining, size = iter(numbers), _FIRST_BATCH
+        while batch := list(islice(remaining, size)):
             yield _Batch(batch, [self._phone(number) for number in batch])
+            size = min(2 * size, _BATCH)
 
     def _refusals(self, batch: _Batch, scope: Scope) -> _Batch:
         known = {phone.fingerprint: phone for phone in batch.phones if phone is not None}

@@ -123,14 +123,14 @@ def test_an_unknown_program_lets_nothing_through(services):
 
 
 def test_an_endless_list_is_decided_as_it_comes(services, database):
-    """Constant memory: a batch is read ahead of the one decided on, with one statement each."""
+    """Constant memory: one batch is read ahead, a statement each; the first batches are small."""
     taken = count()
     numbers = (f"+39333{next(taken):07d}" for _ in iter(int, 1))
     with counted_statements(database.engine) as statements:
         decisions = list(islice(services.gate.check(numbers, MARKETING), 2 * BATCH + 1))
     assert all(decision.allowed for decision in decisions)
-    assert next(taken) == 4 * BATCH
-    assert len(statements) <= 4
+    assert next(taken) <= 4 * BATCH
+    assert len(statements) <= 10
 
 
 def test_a_long_list_is_answered_number_by_number(services):
