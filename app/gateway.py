@@ -17,7 +17,7 @@ from app.core.policy import Clock, Controller, Policy, utc_now
 from app.core.provider import Provider
 from app.core.schema import DEFAULT_PROGRAM
 from app.core.services import Services
-from app.providers.simulator import SENDER, SimulatorProvider
+from app.providers.simulator import SimulatorProvider
 from app.providers.twilio import TwilioProvider
 from app.providers.twilio_client import rest_exception
 
@@ -114,7 +114,7 @@ def build_services(
         brand=settings.brand_name,
         language=settings.default_language,
         public_url=settings.public_url,
-        sender=settings.twilio_from or (SENDER if settings.sms_provider == "simulator" else None),
+        sender=settings.twilio_from,
         consent_required=settings.consent == "required",
         retention=timedelta(days=settings.retention_days),
         double_opt_in=settings.double_opt_in,

@@ -11,6 +11,7 @@ from app.core.errors import CodeRefusedError
 from app.core.notices import given_notice
 from app.gateway import Gateway
 from tests.core.test_optin import NUMBER, Clock, Handset, ask, code_in, sent_code
+from tests.making import SENDER
 
 OTHER = "+393337654321"
 
@@ -22,7 +23,7 @@ def clock():
 
 @pytest.fixture
 def gateway(settings, clock):
-    settings = settings.model_copy(update={"consent": "required"})
+    settings = settings.model_copy(update={"consent": "required", "twilio_from": SENDER})
     with Gateway(settings, clock=clock) as gateway:
         yield gateway
 
@@ -126,13 +127,14 @@ def test_why_and_a_join_word_are_shown_as_understood(gateway):
 
 
 def test_each_message_names_its_sender(gateway, handset_joins):
-    """Also one whose caller named none: hiding the sender is forbidden (art. 130 c.5)."""
+    """Also one whose caller left it to the settings: no sender is hidden (art. 130 c.5)."""
     handset_joins()
     gateway.messages.create(to=NUMBER, body="Saldi")
 
     [sent] = gateway.services.dossiers.export(NUMBER)["messages_sent"]
 
-    assert sent["sender"] == gateway.services.provider.conversation(NUMBER)[-1].sender
+    assert sent["sender"] == SENDER
+    assert gateway.services.provider.conversation(NUMBER)[-1].sender == SENDER
 
 
 def test_days_are_those_of_the_person(gateway, clock):

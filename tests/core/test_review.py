@@ -21,7 +21,7 @@ def hold(services: Services, phones):
     """A text that waits; its id."""
 
     def make(number: str = PERSON, period: timedelta = timedelta(hours=72)) -> int:
-        services.inbox.receive(text("mah, basta forse", number, f"SM{number}"))
+        services.inbox.receive(text("ci penso e vi dico", number, f"SM{number}"))
         return held(services, phones.parse(number), period)
 
     return make
@@ -51,7 +51,7 @@ def test_what_waits_is_shown_newest_first_without_the_number(services, hold, clo
     second = hold("+393331234568")
     waiting = services.reviews.waiting()
     assert [each.id for each in waiting] == [second, first]
-    assert waiting[1].text == "mah, basta forse"
+    assert waiting[1].text == "ci penso e vi dico"
     assert waiting[1].due_at == START + timedelta(hours=72)
     assert "333" not in waiting[1].number
     assert [each.id for each in services.reviews.waiting(limit=1)] == [second]
